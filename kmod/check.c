@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "check.h"
+
+#include <linux/errno.h>
+#include <linux/types.h>
+
+#define CHECK_PAGE	4096ULL
+/* User space ends at 2^47 on x86-64 with four levels; offsets stay far below. */
+#define CHECK_OFFSET_MAX	(1ULL << 46)
+
+static bool page_aligned(__u64 value)
+{
+	return !(value & (CHECK_PAGE - 1));
+}
+
+int instr_check_overlay(const struct instr_overlay_create *arg)
+{
+	__s64 start = (__s64)arg->slab_start;
+
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	if (!page_aligned(arg->slab_start) || !page_aligned(arg->code_len) ||
+	    !page_aligned(arg->data_len))
+		return -EINVAL;
+	if (!arg->code_len || arg->code_len > INSTR_CODE_MAX)
+		return -EINVAL;
+	if (!arg->data_len || arg->data_len > INSTR_DATA_MAX)
+		return -EINVAL;
+	if (start < -(__s64)CHECK_OFFSET_MAX || start > (__s64)CHECK_OFFSET_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+int instr_check_slab_write(const struct instr_slab_write *arg, __u64 code_len)
+{
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	if (arg->pad)
+		return -EINVAL;
+	if (!arg->len || arg->len > (64ULL << 20))
+		return -EINVAL;
+	if (arg->offset > code_len || arg->len > code_len - arg->offset)
+		return -EINVAL;
+	return 0;
+}
+
+static bool site_is_sane(const struct instr_site *site)
+{
+	int i;
+
+	if (site->flags & ~INSTR_SITE_FLAGS_ALL)
+		return false;
+	for (i = 0; i < (int)sizeof(site->pad); i++)
+		if (site->pad[i])
+			return false;
+	if (!site->len || site->len > INSTR_SITE_MAX)
+		return false;
+	if (site->offset >= CHECK_OFFSET_MAX)
+		return false;
+	return site->offset / CHECK_PAGE ==
+	       (site->offset + site->len - 1) / CHECK_PAGE;
+}
+
+int instr_check_sites(const struct instr_site *sites, __u32 nr, __u32 *bad)
+{
+	__u64 end = 0;
+	__u32 i;
+
+	for (i = 0; i < nr; i++) {
+		*bad = i;
+		if (!site_is_sane(&sites[i]) || sites[i].offset < end)
+			return -ERANGE;
+		end = sites[i].offset + sites[i].len;
+	}
+	return 0;
+}
+
+int instr_check_traps(const struct instr_trap *traps, __u32 nr, __s64 code_start,
+		      __s64 code_end, __u32 *bad)
+{
+	__u32 i;
+
+	for (i = 0; i < nr; i++) {
+		__s64 target = (__s64)traps[i].target;
+
+		*bad = i;
+		if (traps[i].offset >= CHECK_OFFSET_MAX)
+			return -ERANGE;
+		if (i && traps[i].offset <= traps[i - 1].offset)
+			return -ERANGE;
+		if (target < code_start || target >= code_end)
+			return -ERANGE;
+	}
+	return 0;
+}
+
+int instr_check_fragile(const struct instr_site *sites, __u32 nr_sites,
+			const struct instr_trap *traps, __u32 nr_traps, __u32 *bad)
+{
+	__u32 i, t = 0;
+
+	for (i = 0; i < nr_sites; i++) {
+		if (!(sites[i].flags & INSTR_SITE_FRAGILE))
+			continue;
+		while (t < nr_traps && traps[t].offset < sites[i].offset)
+			t++;
+		*bad = i;
+		if (t == nr_traps || traps[t].offset != sites[i].offset)
+			return -ERANGE;
+	}
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Is a request sane? Pure functions of their arguments: no locks, no kernel
+ * objects, no allocation. They return 0 or a negative errno as promised in
+ * uapi/linux/instr.h.
+ */
+#ifndef INSTR_CHECK_H
+#define INSTR_CHECK_H
+
+#include <linux/instr.h>
+
+int instr_check_overlay(const struct instr_overlay_create *arg);
+int instr_check_slab_write(const struct instr_slab_write *arg, __u64 code_len);
+
+/*
+ * @code_start and @code_end bound the slab's code, as positions; on ERANGE *bad
+ * is the index of the culprit.
+ */
+int instr_check_sites(const struct instr_site *sites, __u32 nr, __u32 *bad);
+int instr_check_traps(const struct instr_trap *traps, __u32 nr, __s64 code_start,
+		      __s64 code_end, __u32 *bad);
+/* Each fragile site has its trap; both arrays are as the calls above want them. */
+int instr_check_fragile(const struct instr_site *sites, __u32 nr_sites,
+			const struct instr_trap *traps, __u32 nr_traps, __u32 *bad);
+
+#endif

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * instr: views of program text. This file is the order of things, and its
+ * reverse; DESIGN of each part is at the head of its file.
+ */
+
+#include <linux/module.h>
+
+#include "ctl.h"
+#include "event.h"
+#include "hook.h"
+#include "live.h"
+#include "trap.h"
+#include "view.h"
+
+static int __init instr_init(void)
+{
+	int err;
+
+	err = instr_view_init();
+	if (err)
+		return err;
+	err = instr_trap_init();
+	if (err)
+		goto err_view_exit;
+	err = instr_hook_init();
+	if (err)
+		goto err_trap_exit;
+	err = instr_event_init();
+	if (err)
+		goto err_hook_exit;
+	err = instr_ctl_init();
+	if (err)
+		goto err_event_exit;
+	return 0;
+
+err_event_exit:
+	instr_event_exit();
+err_hook_exit:
+	instr_hook_exit();
+err_trap_exit:
+	instr_trap_exit();
+err_view_exit:
+	instr_view_exit();
+	return err;
+}
+
+/*
+ * Sessions, views and queued work hold references on the module: none is left
+ * when this runs, only code of ours that is about to return.
+ */
+static void __exit instr_exit(void)
+{
+	instr_ctl_exit();
+	instr_event_exit();
+	instr_hook_exit();
+	instr_trap_exit();
+	instr_view_exit();
+	instr_live_check();
+}
+
+module_init(instr_init);
+module_exit(instr_exit);
+MODULE_DESCRIPTION("Dynamic binary instrumentation by views of program text");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Overlays: the changed text of one file.
+ *
+ * The pages of the file itself, in the page cache, are never written. An overlay
+ * keeps changed copies of some of them beside it, and a view (view.c) maps a
+ * copy where the process would have mapped the original. Whoever has no view
+ * runs the file as it is, and so does everybody once the last view is gone.
+ *
+ * A published state, an edition, never changes: whoever executes in one of its
+ * pages goes on doing so until the page is taken out of his page table. So no
+ * byte is ever written that someone may be executing.
+ */
+
+#include "overlay.h"
+
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/hashtable.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+
+#include "check.h"
+#include "live.h"
+#include "session.h"
+#include "view.h"
+
+/* All announced overlays by inode; readers under RCU. */
+static DEFINE_HASHTABLE(overlay_by_inode, 8);
+static DEFINE_SPINLOCK(overlay_hash_lock);
+
+static atomic_t overlay_last_id;
+
+struct instr_overlay *instr_overlay_create(struct instr_session *session,
+					   struct file *file,
+					   const struct instr_overlay_create *arg)
+{
+	struct instr_overlay *overlay;
+	int err;
+
+	overlay = kzalloc(sizeof(*overlay), GFP_KERNEL);
+	if (!overlay)
+		return ERR_PTR(-ENOMEM);
+	err = instr_code_init(&overlay->code, arg->code_len, arg->data_len);
+	if (err) {
+		kfree(overlay);
+		return ERR_PTR(err);
+	}
+	overlay->id = atomic_inc_return(&overlay_last_id);
+	kref_init(&overlay->ref);
+	overlay->session = session;
+	INIT_LIST_HEAD(&overlay->node);
+	overlay->file = get_file(file);
+	overlay->inode = d_real_inode(file_dentry(file));
+	overlay->slab_start = arg->slab_start;
+	atomic_inc(&instr_live.overlays);
+	return overlay;
+}
+
+void instr_overlay_get(struct instr_overlay *overlay)
+{
+	kref_get(&overlay->ref);
+}
+
+/*
+ * The session gives its reference up behind a grace period that no hook or trap
+ * sees the end of, and a view gives its up behind one of its own.
+ */
+static void overlay_release(struct kref *ref)
+{
+	struct instr_overlay *overlay = container_of(ref, struct instr_overlay, ref);
+
+	instr_edition_free(rcu_dereference_protected(overlay->edition, true));
+	kvfree(rcu_dereference_protected(overlay->traps, true));
+	instr_code_exit(&overlay->code);
+	fput(overlay->file);
+	kfree_rcu(overlay, rcu);
+	atomic_dec(&instr_live.overlays);
+}
+
+void instr_overlay_put(struct instr_overlay *overlay)
+{
+	kref_put(&overlay->ref, overlay_release);
+}
+
+int instr_overlay_announce(struct instr_overlay *overlay)
+{
+	struct instr_overlay *other;
+	int err = 0;
+
+	spin_lock(&overlay_hash_lock);
+	hash_for_each_possible(overlay_by_inode, other, inode_node,
+			       (unsigned long)overlay->inode)
+		if (other->inode == overlay->inode &&
+		    other->session != overlay->session)
+			err = -EBUSY;
+	if (!err)
+		hash_add_rcu(overlay_by_inode, &overlay->inode_node,
+			     (unsigned long)overlay->inode);
+	spin_unlock(&overlay_hash_lock);
+	return err;
+}
+
+void instr_overlay_withdraw(struct instr_overlay *overlay)
+{
+	spin_lock(&overlay_hash_lock);
+	hash_del_rcu(&overlay->inode_node);
+	spin_unlock(&overlay_hash_lock);
+}
+
+struct instr_session *instr_overlay_session(struct inode *inode)
+{
+	struct instr_overlay *overlay;
+
+	hash_for_each_possible_rcu(overlay_by_inode, overlay, inode_node,
+				   (unsigned long)inode)
+		if (overlay->inode == inode &&
+		    instr_session_tryget(overlay->session))
+			return overlay->session;
+	return NULL;
+}
+
+bool instr_overlay_patches(struct inode *inode, pgoff_t pgoff)
+{
+	struct instr_overlay *overlay;
+
+	hash_for_each_possible_rcu(overlay_by_inode, overlay, inode_node,
+				   (unsigned long)inode)
+		if (overlay->inode == inode &&
+		    instr_edition_find(rcu_dereference(overlay->edition), pgoff))
+			return true;
+	return false;
+}
+
+/* ---- editions ------------------------------------------------------------- */
+
+u32 instr_edition_lower(const struct instr_edition *edition, pgoff_t pgoff)
+{
+	u32 low = 0, high = edition->nr;
+
+	while (low < high) {
+		u32 mid = low + (high - low) / 2;
+
+		if (edition->patch[mid].pgoff < pgoff)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+const struct instr_patch *instr_edition_find(const struct instr_edition *edition,
+					     pgoff_t pgoff)
+{
+	u32 i;
+
+	if (!edition)
+		return NULL;
+	i = instr_edition_lower(edition, pgoff);
+	if (i == edition->nr || edition->patch[i].pgoff != pgoff)
+		return NULL;
+	return &edition->patch[i];
+}
+
+static void patch_put(struct instr_patch *patch)
+{
+	if (patch->traced && patch->traced != patch->page) {
+		put_page(patch->traced);
+		atomic64_dec(&instr_live.pages);
+	}
+	if (patch->page) {
+		put_page(patch->page);
+		atomic64_dec(&instr_live.pages);
+	}
+	if (patch->origin)
+		put_page(patch->origin);
+}
+
+static void edition_free(struct instr_edition *edition)
+{
+	u32 i;
+
+	for (i = 0; i < edition->nr; i++)
+		patch_put(&edition->patch[i]);
+	kvfree(edition);
+}
+
+static void edition_free_work(struct work_struct *work)
+{
+	edition_free(container_of(to_rcu_work(work), struct instr_edition, free));
+}
+
+void instr_edition_free(struct instr_edition *edition)
+{
+	if (!edition)
+		return;
+	INIT_RCU_WORK(&edition->free, edition_free_work);
+	queue_rcu_work(instr_view_wq, &edition->free);
+}
+
+/* A page of our own, off the LRU: never reclaimed, never moved. */
+static struct page *patch_alloc(pgoff_t pgoff)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+
+	if (page) {
+		page->index = pgoff;
+		atomic64_inc(&instr_live.pages);
+	}
+	return page;
+}
+
+/*
+ * The file's page as the page cache has it. The reading and the reference are
+ * two steps, between which the page may be reclaimed: then we read it again.
+ * Where there is no page cache at all, there are no huge pages to guard against.
+ */
+static int patch_read(struct instr_overlay *overlay, struct instr_patch *patch)
+{
+	int tries;
+
+	for (tries = 0; tries < 8 && !patch->origin; tries++) {
+		loff_t pos = (loff_t)patch->pgoff << PAGE_SHIFT;
+		ssize_t got = kernel_read(overlay->file, page_address(patch->page),
+					  PAGE_SIZE, &pos);
+
+		if (got < 0)
+			return got;
+		patch->origin = find_get_page(overlay->inode->i_mapping,
+					      patch->pgoff);
+	}
+	return 0;
+}
+
+static void site_apply(u8 *at, const struct instr_site *site, bool traced)
+{
+	if (traced && (site->flags & INSTR_SITE_FRAGILE))
+		at[0] = 0xCC;
+	else
+		memcpy(at, site->new, site->len);
+}
+
+/* Fills in one page from its sites; those of @nr that lie in it are used up. */
+static int patch_build(struct instr_overlay *overlay, struct instr_patch *patch,
+		       const struct instr_site *sites, u32 nr, u32 *used)
+{
+	bool fragile = false;
+	u8 *bytes;
+	u32 i;
+	int err;
+
+	patch->pgoff = sites[0].offset >> PAGE_SHIFT;
+	patch->page = patch_alloc(patch->pgoff);
+	if (!patch->page)
+		return -ENOMEM;
+	err = patch_read(overlay, patch);
+	if (err)
+		return err;
+	bytes = page_address(patch->page);
+	for (i = 0; i < nr && sites[i].offset >> PAGE_SHIFT == patch->pgoff; i++) {
+		if (memcmp(bytes + offset_in_page(sites[i].offset), sites[i].old,
+			   sites[i].len)) {
+			*used += i;
+			return -ESTALE;
+		}
+		fragile |= sites[i].flags & INSTR_SITE_FRAGILE;
+	}
+	*used += i;
+	nr = i;
+
+	patch->traced = patch->page;
+	if (fragile) {
+		patch->traced = patch_alloc(patch->pgoff);
+		if (!patch->traced)
+			return -ENOMEM;
+		memcpy(page_address(patch->traced), bytes, PAGE_SIZE);
+	}
+	for (i = 0; i < nr; i++) {
+		u32 at = offset_in_page(sites[i].offset);
+
+		site_apply(bytes + at, &sites[i], false);
+		if (fragile)
+			site_apply((u8 *)page_address(patch->traced) + at,
+				   &sites[i], true);
+	}
+	return 0;
+}
+
+static u32 sites_count_pages(const struct instr_site *sites, u32 nr)
+{
+	u32 i, pages = 0;
+
+	for (i = 0; i < nr; i++)
+		if (!i || sites[i].offset >> PAGE_SHIFT !=
+			  sites[i - 1].offset >> PAGE_SHIFT)
+			pages++;
+	return pages;
+}
+
+static bool pages_equal(struct page *a, struct page *b)
+{
+	return a == b || !memcmp(page_address(a), page_address(b), PAGE_SIZE);
+}
+
+/* A page that did not change need not leave the page tables: share it. */
+static void patch_share(struct instr_patch *patch, const struct instr_patch *old)
+{
+	if (!old || !pages_equal(patch->page, old->page) ||
+	    !pages_equal(patch->traced, old->traced) ||
+	    (patch->page == patch->traced) != (old->page == old->traced))
+		return;
+	patch_put(patch);
+	*patch = *old;
+	get_page(patch->page);
+	atomic64_inc(&instr_live.pages);
+	if (patch->traced != patch->page) {
+		get_page(patch->traced);
+		atomic64_inc(&instr_live.pages);
+	}
+	if (patch->origin)
+		get_page(patch->origin);
+}
+
+struct instr_edition *instr_edition_build(struct instr_overlay *overlay,
+					  const struct instr_site *sites, u32 nr,
+					  u32 *bad)
+{
+	u32 pages = sites_count_pages(sites, nr);
+	struct instr_edition *edition, *old;
+	u32 i, used = 0;
+	int err;
+
+	edition = kvzalloc(struct_size(edition, patch, pages), GFP_KERNEL);
+	if (!edition)
+		return ERR_PTR(-ENOMEM);
+	edition->nr = pages;
+	edition->nr_sites = nr;
+	old = rcu_dereference_protected(overlay->edition,
+					lockdep_is_held(&overlay->session->lock));
+	for (i = 0; i < pages; i++) {
+		err = patch_build(overlay, &edition->patch[i], sites + used,
+				  nr - used, &used);
+		if (err) {
+			*bad = used;
+			edition_free(edition);
+			return ERR_PTR(err);
+		}
+		patch_share(&edition->patch[i],
+			    instr_edition_find(old, edition->patch[i].pgoff));
+	}
+	return edition;
+}
+
+/* Collects neighbouring pages into one call: each visits all mappers. */
+struct zap_run {
+	struct address_space *mapping;
+	pgoff_t pgoff;
+	pgoff_t nr;
+};
+
+static void zap_flush(struct zap_run *run)
+{
+	/* Private copies are the process's own: they are left alone. */
+	if (run->nr)
+		unmap_mapping_pages(run->mapping, run->pgoff, run->nr, false);
+	run->nr = 0;
+}
+
+static void zap_add(struct zap_run *run, pgoff_t pgoff)
+{
+	if (run->nr && pgoff == run->pgoff + run->nr) {
+		run->nr++;
+		return;
+	}
+	zap_flush(run);
+	run->pgoff = pgoff;
+	run->nr = 1;
+}
+
+static pgoff_t edition_pgoff(const struct instr_edition *edition, u32 i)
+{
+	return edition && i < edition->nr ? edition->patch[i].pgoff : ULONG_MAX;
+}
+
+void instr_overlay_zap(struct instr_overlay *overlay, const struct instr_edition *a,
+		       const struct instr_edition *b)
+{
+	struct zap_run run = { .mapping = overlay->inode->i_mapping };
+	u32 i = 0, j = 0;
+
+	for (;;) {
+		pgoff_t in_a = edition_pgoff(a, i), in_b = edition_pgoff(b, j);
+
+		if (in_a == ULONG_MAX && in_b == ULONG_MAX)
+			break;
+		if (in_a != in_b || a->patch[i].page != b->patch[j].page ||
+		    a->patch[i].traced != b->patch[j].traced)
+			zap_add(&run, min(in_a, in_b));
+		i += in_a <= in_b;
+		j += in_b <= in_a;
+		cond_resched();
+	}
+	zap_flush(&run);
+}
+
+/* ---- traps ---------------------------------------------------------------- */
+
+struct instr_traps *instr_traps_merge(struct instr_overlay *overlay,
+				      const struct instr_trap *traps, u32 nr, u32 *bad)
+{
+	struct instr_traps *old, *merged;
+	u32 old_nr, i = 0, j = 0, n = 0;
+
+	old = rcu_dereference_protected(overlay->traps,
+					lockdep_is_held(&overlay->session->lock));
+	old_nr = old ? old->nr : 0;
+	merged = kvzalloc(struct_size(merged, trap, (size_t)old_nr + nr), GFP_KERNEL);
+	if (!merged)
+		return ERR_PTR(-ENOMEM);
+	merged->nr = old_nr + nr;
+	while (i < old_nr || j < nr) {
+		if (j == nr || (i < old_nr && old->trap[i].offset < traps[j].offset)) {
+			merged->trap[n++] = old->trap[i++];
+			continue;
+		}
+		if (i < old_nr && old->trap[i].offset == traps[j].offset) {
+			if (old->trap[i].target != traps[j].target) {
+				*bad = j;
+				kvfree(merged);
+				return ERR_PTR(-EEXIST);
+			}
+			i++;
+		}
+		merged->trap[n++] = traps[j++];
+	}
+	merged->nr = n;
+	return merged;
+}
+
+bool instr_overlay_trap(struct instr_overlay *overlay, u64 offset, s64 *target)
+{
+	struct instr_traps *traps = rcu_dereference(overlay->traps);
+	u32 low = 0, high = traps ? traps->nr : 0;
+
+	while (low < high) {
+		u32 mid = low + (high - low) / 2;
+
+		if (traps->trap[mid].offset == offset) {
+			*target = (s64)traps->trap[mid].target;
+			return true;
+		}
+		if (traps->trap[mid].offset < offset)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return false;
+}

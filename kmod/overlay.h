@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef INSTR_OVERLAY_H
+#define INSTR_OVERLAY_H
+
+#include <linux/instr.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/workqueue.h>
+
+#include "slab.h"
+
+struct file;
+struct inode;
+struct instr_session;
+struct page;
+
+/**
+ * struct instr_patch - one patched page
+ * @pgoff: its place in the file
+ * @page: what a process sees
+ * @traced: what a process sees while a debugger is about: @page where that does
+ *	not matter
+ * @origin: the page-cache page behind it, or NULL. The reference keeps huge-page
+ *	collapse away from page tables that hold @page.
+ */
+struct instr_patch {
+	pgoff_t pgoff;
+	struct page *page, *traced;
+	struct page *origin;
+};
+
+/**
+ * struct instr_edition - one published state of an overlay, immutable
+ *
+ * A fault uses it under the lock that instr_overlay_publish() takes for writing
+ * before it moves a view on; uprobe registration looks at it under RCU.
+ */
+struct instr_edition {
+	u32 nr_sites;
+	u32 nr;
+	struct rcu_work free;
+	struct instr_patch patch[] __counted_by(nr);
+};
+
+/* NULL if @pgoff is not patched, or @edition is NULL. */
+const struct instr_patch *instr_edition_find(const struct instr_edition *edition,
+					     pgoff_t pgoff);
+/* Index of the first patch at or behind @pgoff; edition->nr if there is none. */
+u32 instr_edition_lower(const struct instr_edition *edition, pgoff_t pgoff);
+void instr_edition_free(struct instr_edition *edition);
+
+/**
+ * struct instr_traps - where traps lead, ascending; grows, never changes
+ */
+struct instr_traps {
+	struct rcu_head rcu;
+	u32 nr;
+	struct instr_trap trap[] __counted_by(nr);
+};
+
+/**
+ * struct instr_overlay - what one session changes in one file
+ * @session: only compared and, through @inode_node, found under RCU by hooks
+ * @file: holds the mount as well; @inode is the real one behind an overlayfs
+ *
+ * @edition and @traps are written under the session's lock. @traps is read under
+ * RCU. It and @code live as long as a view might trap.
+ */
+struct instr_overlay {
+	u32 id;
+	struct kref ref;
+	struct instr_session *session;
+	struct list_head node;			/* session->overlays */
+	struct hlist_node inode_node;
+	struct file *file;
+	struct inode *inode;
+	s64 slab_start;
+	struct instr_code code;
+	struct instr_edition __rcu *edition;
+	struct instr_traps __rcu *traps;
+	struct rcu_head rcu;
+};
+
+struct instr_overlay *instr_overlay_create(struct instr_session *session,
+					   struct file *file,
+					   const struct instr_overlay_create *arg);
+void instr_overlay_get(struct instr_overlay *overlay);
+void instr_overlay_put(struct instr_overlay *overlay);
+
+/*
+ * Makes it findable by inode, or -EBUSY if another session's is. Withdrawn, no
+ * new mapping finds it.
+ */
+int instr_overlay_announce(struct instr_overlay *overlay);
+void instr_overlay_withdraw(struct instr_overlay *overlay);
+
+/* The session, with a reference, that has overlays of @inode; NULL: none. RCU. */
+struct instr_session *instr_overlay_session(struct inode *inode);
+/* Is the page at @pgoff of @inode patched for anybody? RCU. */
+bool instr_overlay_patches(struct inode *inode, pgoff_t pgoff);
+
+/* Both under the session's lock; the table or edition is new, or an ERR_PTR. */
+struct instr_traps *instr_traps_merge(struct instr_overlay *overlay,
+				      const struct instr_trap *traps, u32 nr, u32 *bad);
+struct instr_edition *instr_edition_build(struct instr_overlay *overlay,
+					  const struct instr_site *sites, u32 nr,
+					  u32 *bad);
+
+/* Takes patched pages out of all page tables where @a and @b differ (or are NULL). */
+void instr_overlay_zap(struct instr_overlay *overlay, const struct instr_edition *a,
+		       const struct instr_edition *b);
+
+/* Where a trap at @offset leads: true and *target, a position. RCU. */
+bool instr_overlay_trap(struct instr_overlay *overlay, u64 offset, s64 *target);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef INSTR_SESSION_H
+#define INSTR_SESSION_H
+
+#include <linux/instr.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+
+struct instr_overlay;
+struct instr_space;
+struct mm_struct;
+struct pid;
+
+/**
+ * struct instr_session - one open /dev/instr
+ *
+ * @lock protects all lists, and everything in overlays and spaces that does not
+ * say otherwise. @scope is read under RCU too.
+ *
+ * Locks nest: the list of sessions -> instr_session::lock -> mmap_lock ->
+ * i_mmap_rwsem, instr_space::lock. What runs below an mmap lock (view.c) never
+ * takes a session's lock.
+ */
+struct instr_session {
+	u32 id;
+	struct kref ref;
+	struct list_head node;		/* of all sessions, under their lock */
+	struct mutex lock;
+	bool dead;
+	u32 scan;
+	struct list_head overlays;
+	struct list_head spaces;
+	struct list_head scope;
+	struct pid *owner;
+	char comm[TASK_COMM_LEN];
+	struct rcu_head rcu;
+};
+
+struct instr_session *instr_session_create(void);
+bool __must_check instr_session_tryget(struct instr_session *session);
+void instr_session_put(struct instr_session *session);
+
+/* Undoes all that it did. Harmless when repeated. */
+void instr_session_end(struct instr_session *session);
+/* Ends session @id, or with 0 all but @self; returns how many, or -ENOENT. */
+int instr_session_remove(struct instr_session *self, u32 id);
+
+/* Does the scope hold the process of @task, with the image it has now? RCU. */
+bool instr_session_covers(struct instr_session *session, struct task_struct *task);
+/*
+ * Calls @fn for each session whose scope holds the process of @task. Atomic: runs
+ * under RCU.
+ */
+void instr_session_for_covering(struct task_struct *task,
+				void (*fn)(struct instr_session *session,
+					   struct task_struct *task));
+
+/* A mapping of an overlay's file appeared in current->mm, which is @task's. */
+void instr_session_on_map(struct instr_session *session, struct task_struct *task);
+/* A debugger took hold of a thread of @mm. */
+void instr_session_on_trace(struct mm_struct *mm);
+
+/* The calls of uapi/linux/instr.h; arrays are copies in kernel memory. */
+int instr_session_overlay_create(struct instr_session *session,
+				 struct instr_overlay_create *arg);
+int instr_session_slab_write(struct instr_session *session,
+			     const struct instr_slab_write *arg);
+int instr_session_publish(struct instr_session *session, struct instr_publish *arg,
+			  const struct instr_site *sites,
+			  const struct instr_trap *traps);
+int instr_session_attach(struct instr_session *session, struct instr_attach *arg);
+int instr_session_detach(struct instr_session *session,
+			 const struct instr_detach *arg);
+int instr_session_space_next(struct instr_session *session,
+			     struct instr_space_next *arg);
+int instr_session_data_read(struct instr_session *session,
+			    const struct instr_data_read *arg, u64 *sums);
+
+/* With no lock held: gives mappings made before an overlay was published views. */
+void instr_session_rescan(struct instr_session *session);
+
+/* For dumps: calls @fn for each session, in order, locked; stops at a non-zero. */
+int instr_session_for_each(int (*fn)(struct instr_session *session, void *data),
+			   void *data);
+
+#endif

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Slabs: what an instrumented process needs beside its text.
+ *
+ * Code is immortal. A page that a debugger copied, a return address, a saved
+ * context may lead into a slab long after its probe is gone, so a byte of code
+ * is written once, and a mapping of it is never taken away.
+ *
+ * Data is private to one process. VM_WIPEONFORK makes a fork child begin with
+ * zero pages, and keeps the parent's pages from being shared with it, so that
+ * the pages pinned here stay those that the process writes.
+ */
+
+#include "slab.h"
+
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+#include <linux/shmem_fs.h>
+#include <uapi/linux/fcntl.h>
+
+#include "live.h"
+
+int instr_code_init(struct instr_code *code, u64 code_len, u64 data_len)
+{
+	struct file *rw, *ro;
+
+	rw = shmem_file_setup("instr-slab", code_len + data_len, VM_NORESERVE);
+	if (IS_ERR(rw))
+		return PTR_ERR(rw);
+	ro = dentry_open(&rw->f_path, O_RDONLY | O_LARGEFILE, current_cred());
+	if (IS_ERR(ro)) {
+		fput(rw);
+		return PTR_ERR(ro);
+	}
+	SHMEM_I(file_inode(rw))->seals |= F_SEAL_SEAL | F_SEAL_SHRINK |
+					  F_SEAL_GROW | F_SEAL_WRITE |
+					  F_SEAL_FUTURE_WRITE;
+	*code = (struct instr_code){
+		.rw = rw, .ro = ro, .code_len = code_len, .data_len = data_len,
+	};
+	return 0;
+}
+
+void instr_code_exit(struct instr_code *code)
+{
+	fput(code->ro);
+	fput(code->rw);
+}
+
+/* Would @bytes change a byte that is not zero? With @write, store them. */
+static int page_append(u8 *at, const u8 *bytes, size_t len, bool write)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (!bytes[i] || at[i] == bytes[i])
+			continue;
+		if (at[i])
+			return -EEXIST;
+		if (write)
+			at[i] = bytes[i];
+	}
+	return 0;
+}
+
+static int code_append_pass(struct instr_code *code, u64 offset, const u8 *bytes,
+			    size_t len, bool write)
+{
+	struct address_space *mapping = code->rw->f_mapping;
+
+	while (len) {
+		size_t in = offset_in_page(offset);
+		size_t part = min_t(size_t, len, PAGE_SIZE - in);
+		struct page *page;
+		int err;
+
+		page = shmem_read_mapping_page(mapping, offset >> PAGE_SHIFT);
+		if (IS_ERR(page))
+			return PTR_ERR(page);
+		err = page_append((u8 *)page_address(page) + in, bytes, part, write);
+		if (write)
+			set_page_dirty(page);
+		put_page(page);
+		if (err)
+			return err;
+		offset += part;
+		bytes += part;
+		len -= part;
+	}
+	return 0;
+}
+
+int instr_code_append(struct instr_code *code, u64 offset, const u8 *bytes, size_t len)
+{
+	int err;
+
+	/* The first pass also allocates the pages: the second finds them. */
+	err = code_append_pass(code, offset, bytes, len, false);
+	if (!err)
+		err = code_append_pass(code, offset, bytes, len, true);
+	return err;
+}
+
+static struct vm_area_struct *slab_find_vma(struct instr_code *code,
+					    unsigned long vaddr, u64 offset)
+{
+	struct vm_area_struct *vma = find_vma(current->mm, vaddr);
+
+	if (!vma || vma->vm_start > vaddr || vma->vm_file != code->ro)
+		return NULL;
+	if (((vaddr - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff !=
+	    offset >> PAGE_SHIFT)
+		return NULL;
+	return vma;
+}
+
+bool instr_slab_is_mapped(struct instr_code *code, unsigned long vaddr)
+{
+	struct mm_struct *mm = current->mm;
+	bool mapped;
+
+	mmap_read_lock(mm);
+	mapped = slab_find_vma(code, vaddr, 0) &&
+		 slab_find_vma(code, vaddr + code->code_len, code->code_len);
+	mmap_read_unlock(mm);
+	return mapped;
+}
+
+/* Before anything is in the pages: a fork must not share them. */
+static int data_set_wipe(struct instr_code *code, unsigned long vaddr)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+
+	mmap_write_lock(mm);
+	vma = slab_find_vma(code, vaddr, code->code_len);
+	if (vma) {
+		vma_start_write(vma);
+		vm_flags_set(vma, VM_WIPEONFORK | VM_DONTDUMP);
+	}
+	mmap_write_unlock(mm);
+	return vma ? 0 : -EFAULT;
+}
+
+static int data_pin(struct instr_data *data, unsigned long vaddr, u64 len)
+{
+	unsigned long nr = len >> PAGE_SHIFT;
+	int pinned = 0;
+
+	data->pages = kvcalloc(nr, sizeof(*data->pages), GFP_KERNEL);
+	if (!data->pages)
+		return -ENOMEM;
+	data->nr = 0;
+	while (data->nr < nr) {
+		pinned = pin_user_pages_fast(vaddr + (data->nr << PAGE_SHIFT),
+					     min(nr - data->nr, 1024UL),
+					     FOLL_WRITE | FOLL_LONGTERM,
+					     data->pages + data->nr);
+		if (pinned <= 0)
+			break;
+		data->nr += pinned;
+		atomic64_add(pinned, &instr_live.pinned);
+	}
+	if (data->nr == nr)
+		return 0;
+	instr_data_unpin(data);
+	return pinned ?: -EFAULT;
+}
+
+static int slab_map_part(struct file *file, unsigned long vaddr, u64 len,
+			 unsigned long prot, u64 offset)
+{
+	unsigned long mapped;
+
+	mapped = vm_mmap(file, vaddr, len, prot, MAP_PRIVATE | MAP_FIXED_NOREPLACE,
+			 offset);
+	return IS_ERR_VALUE(mapped) ? (int)mapped : 0;
+}
+
+int instr_slab_map(struct instr_code *code, unsigned long vaddr,
+		   struct instr_data *data)
+{
+	u64 len = code->code_len + code->data_len;
+	unsigned long data_vaddr = vaddr + code->code_len;
+	int err;
+
+	if (vaddr < PAGE_SIZE || vaddr >= TASK_SIZE_MAX ||
+	    len > TASK_SIZE_MAX - vaddr)
+		return -ERANGE;
+	err = slab_map_part(code->ro, vaddr, code->code_len,
+			    PROT_READ | PROT_EXEC, 0);
+	if (err)
+		return err;
+	err = slab_map_part(code->ro, data_vaddr, code->data_len,
+			    PROT_READ | PROT_WRITE, code->code_len);
+	if (err)
+		goto err_unmap_code;
+	err = data_set_wipe(code, data_vaddr);
+	if (err)
+		goto err_unmap_data;
+	err = data_pin(data, data_vaddr, code->data_len);
+	if (err)
+		goto err_unmap_data;
+	return 0;
+
+	/* Nothing has been served yet that leads here. */
+err_unmap_data:
+	vm_munmap(data_vaddr, code->data_len);
+err_unmap_code:
+	vm_munmap(vaddr, code->code_len);
+	return err;
+}
+
+void instr_data_add(const struct instr_data *data, u64 offset, u64 nr, u64 *sums)
+{
+	u64 i;
+
+	for (i = 0; i < nr; i++, offset += sizeof(u64)) {
+		const u64 *counter;
+
+		if (offset >> PAGE_SHIFT >= data->nr)
+			return;
+		counter = page_address(data->pages[offset >> PAGE_SHIFT]) +
+			  offset_in_page(offset);
+		sums[i] += READ_ONCE(*counter);
+	}
+}
+
+void instr_data_unpin(struct instr_data *data)
+{
+	unpin_user_pages_dirty_lock(data->pages, data->nr, true);
+	atomic64_sub(data->nr, &instr_live.pinned);
+	kvfree(data->pages);
+	data->pages = NULL;
+	data->nr = 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef INSTR_SLAB_H
+#define INSTR_SLAB_H
+
+#include <linux/types.h>
+
+struct file;
+struct page;
+
+/**
+ * struct instr_code - the code of a slab, shared by all processes
+ *
+ * A shmem file, [code][data]. The code is appended to through the page cache;
+ * processes map it by @ro, so that it can't be made writable, and privately, so
+ * that a debugger can set breakpoints of its own. The data part of the file
+ * stays empty: it gives each process zero pages to begin with.
+ *
+ * No code of this module stands behind the file: it may outlive the module.
+ */
+struct instr_code {
+	struct file *rw, *ro;
+	u64 code_len, data_len;
+};
+
+int instr_code_init(struct instr_code *code, u64 code_len, u64 data_len);
+void instr_code_exit(struct instr_code *code);
+
+/* Appends @len bytes; -EEXIST and no change if that would alter a byte. */
+int instr_code_append(struct instr_code *code, u64 offset, const u8 *bytes, size_t len);
+
+/**
+ * struct instr_data - the pinned data pages of one mapped slab
+ *
+ * The pin keeps the counters readable after the process is gone.
+ */
+struct instr_data {
+	unsigned long nr;
+	struct page **pages;
+};
+
+/**
+ * instr_slab_map - map code and data at @vaddr in current->mm
+ *
+ * No lock may be held. -EEXIST: the place is taken. The mappings are never
+ * removed again by this module once this has succeeded: bytes of ours may refer
+ * to them for as long as the address space lives.
+ */
+int instr_slab_map(struct instr_code *code, unsigned long vaddr,
+		   struct instr_data *data);
+
+/* Is a slab of @code still mapped at @vaddr in current->mm, as far as we can tell? */
+bool instr_slab_is_mapped(struct instr_code *code, unsigned long vaddr);
+
+/* Adds @nr counters from byte @offset on to @sums. */
+void instr_data_add(const struct instr_data *data, u64 offset, u64 nr, u64 *sums);
+void instr_data_unpin(struct instr_data *data);
+
+#endif

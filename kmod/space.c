@@ -1,0 +1,556 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Spaces: instrumented address spaces.
+ *
+ * A space begins when the first mapping in it gets a view, and lasts until its
+ * session ends, longer than the process: its counters are pinned and can be read
+ * afterwards. What acts in it, the views, ends with the mappings.
+ *
+ * The order in which a mapping is taken over: the slab is mapped, the traps are
+ * found, the view is installed, and only then is a patched page served. The order
+ * in which it is left: the pages go, then, behind a grace period that waits for
+ * each trap that is under way, the traps. The slab never goes.
+ */
+
+#include "space.h"
+
+#include <linux/fs.h>
+#include <linux/hashtable.h>
+#include <linux/mm.h>
+#include <linux/pid.h>
+#include <linux/rculist.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "event.h"
+#include "live.h"
+#include "overlay.h"
+#include "session.h"
+#include "view.h"
+
+static DEFINE_HASHTABLE(space_by_mm, 8);
+static DEFINE_SPINLOCK(space_hash_lock);
+
+static atomic_t space_last_id;
+
+/* ---- life ------------------------------------------------------------------ */
+
+static struct instr_space *space_create(struct mm_struct *mm, struct pid *tgid,
+					const char *comm, u32 session_id, gfp_t gfp)
+{
+	struct instr_space *space = kzalloc(sizeof(*space), gfp);
+
+	if (!space)
+		return NULL;
+	space->id = atomic_inc_return(&space_last_id);
+	space->session_id = session_id;
+	kref_init(&space->ref);
+	mmgrab(mm);
+	space->mm = mm;
+	space->tgid = get_pid(tgid);
+	strscpy(space->comm, comm, sizeof(space->comm));
+	spin_lock_init(&space->lock);
+	INIT_LIST_HEAD(&space->node);
+	INIT_LIST_HEAD(&space->views);
+	INIT_LIST_HEAD(&space->slabs);
+	INIT_LIST_HEAD(&space->held);
+	atomic_inc(&instr_live.spaces);
+
+	spin_lock(&space_hash_lock);
+	hash_add_rcu(space_by_mm, &space->hash, (unsigned long)mm);
+	spin_unlock(&space_hash_lock);
+	return space;
+}
+
+void instr_space_get(struct instr_space *space)
+{
+	kref_get(&space->ref);
+}
+
+static void slab_destroy(struct instr_slab *slab)
+{
+	instr_data_unpin(&slab->data);
+	instr_overlay_put(slab->overlay);
+	kfree(slab);
+}
+
+static void space_release(struct kref *ref)
+{
+	struct instr_space *space = container_of(ref, struct instr_space, ref);
+	struct instr_slab *slab, *next;
+
+	spin_lock(&space_hash_lock);
+	hash_del_rcu(&space->hash);
+	spin_unlock(&space_hash_lock);
+	list_for_each_entry_safe(slab, next, &space->slabs, node)
+		slab_destroy(slab);
+	mmdrop(space->mm);
+	put_pid(space->tgid);
+	kfree_rcu(space, rcu);
+	atomic_dec(&instr_live.spaces);
+}
+
+void instr_space_put(struct instr_space *space)
+{
+	kref_put(&space->ref, space_release);
+}
+
+bool instr_space_lives(const struct instr_space *space)
+{
+	return atomic_read(&space->mm->mm_users) > 0;
+}
+
+/* ---- what hooks and traps look up ------------------------------------------ */
+
+struct instr_space *instr_space_find(struct mm_struct *mm)
+{
+	struct instr_space *space;
+
+	hash_for_each_possible_rcu(space_by_mm, space, hash, (unsigned long)mm)
+		if (space->mm == mm)
+			return space;
+	return NULL;
+}
+
+static bool view_trap(struct instr_view *view, unsigned long vaddr,
+		      unsigned long *target)
+{
+	s64 position;
+
+	if (vaddr < view->base ||
+	    !instr_overlay_trap(view->overlay, vaddr - view->base, &position))
+		return false;
+	*target = view->base + position;
+	return true;
+}
+
+bool instr_space_trap(struct mm_struct *mm, unsigned long vaddr, unsigned long *target)
+{
+	struct instr_space *space;
+	struct instr_view *view;
+
+	hash_for_each_possible_rcu(space_by_mm, space, hash, (unsigned long)mm) {
+		if (space->mm != mm)
+			continue;
+		list_for_each_entry_rcu(view, &space->views, node)
+			if (view_trap(view, vaddr, target))
+				return true;
+	}
+	return false;
+}
+
+void instr_space_add(struct instr_space *space, struct instr_view *view)
+{
+	spin_lock(&space->lock);
+	list_add_rcu(&view->node, &space->views);
+	spin_unlock(&space->lock);
+}
+
+void instr_space_del(struct instr_space *space, struct instr_view *view)
+{
+	bool last;
+
+	spin_lock(&space->lock);
+	list_del_rcu(&view->node);
+	last = list_empty(&space->views) && !instr_space_lives(space) && !space->gone;
+	space->gone |= last;
+	spin_unlock(&space->lock);
+	if (last && space->session_id)
+		instr_event_space(INSTR_EVENT_GONE, space);
+}
+
+/* ---- fork ------------------------------------------------------------------ */
+
+static struct instr_view *space_find_view(struct instr_space *space,
+					  struct instr_overlay *overlay,
+					  unsigned long base)
+{
+	struct instr_view *view, *found = NULL;
+
+	spin_lock(&space->lock);
+	list_for_each_entry(view, &space->views, node)
+		if (view->overlay == overlay && view->base == base &&
+		    refcount_inc_not_zero(&view->vmas)) {
+			found = view;
+			break;
+		}
+	spin_unlock(&space->lock);
+	return found;
+}
+
+/*
+ * In dup_mmap(): nobody else knows @mm yet, so that the space found, if there is
+ * one, is that of a view which was forked just before, and is still there.
+ */
+struct instr_view *instr_space_fork(struct instr_view *parent, struct mm_struct *mm)
+{
+	struct instr_space *space;
+	struct instr_view *view;
+
+	rcu_read_lock();
+	space = instr_space_find(mm);
+	if (space)
+		instr_space_get(space);
+	rcu_read_unlock();
+	if (!space)
+		space = space_create(mm, parent->space->tgid, parent->space->comm, 0,
+				     GFP_KERNEL | __GFP_NOFAIL);
+	view = space_find_view(space, parent->overlay, parent->base);
+	if (!view)
+		view = instr_view_create(space, parent->overlay, parent->orig,
+					 parent->base);
+	instr_space_put(space);
+	return view;
+}
+
+/* ---- taking over ------------------------------------------------------------ */
+
+static bool space_is_traced(struct task_struct *task)
+{
+	struct task_struct *thread;
+	bool traced = false;
+
+	rcu_read_lock();
+	for_each_thread(task, thread)
+		traced |= READ_ONCE(thread->ptrace) != 0;
+	rcu_read_unlock();
+	return traced;
+}
+
+/* The session's space of current->mm, or a new one. */
+static struct instr_space *space_of(struct instr_session *session,
+				    struct task_struct *task)
+{
+	struct instr_space *space;
+
+	list_for_each_entry(space, &session->spaces, node)
+		if (space->mm == current->mm)
+			return space;
+	space = space_create(current->mm, task_tgid(task), task->group_leader->comm,
+			     session->id, GFP_KERNEL);
+	if (!space)
+		return NULL;
+	space->traced = space_is_traced(task);
+	list_add_tail(&space->node, &session->spaces);
+	instr_event_space(INSTR_EVENT_ATTACH, space);
+	return space;
+}
+
+static struct instr_slab *space_find_slab(struct instr_space *space,
+					  struct instr_overlay *overlay,
+					  unsigned long base)
+{
+	struct instr_slab *slab;
+
+	list_for_each_entry(slab, &space->slabs, node)
+		if (slab->overlay == overlay && slab->base == base)
+			return slab;
+	return NULL;
+}
+
+static int space_map_slab(struct instr_space *space, struct instr_overlay *overlay,
+			  unsigned long base)
+{
+	unsigned long vaddr = base + overlay->slab_start;
+	struct instr_slab *slab;
+	int err;
+
+	/* If the process has removed it, its place is not ours any more. */
+	if (space_find_slab(space, overlay, base))
+		return instr_slab_is_mapped(&overlay->code, vaddr) ? 0 : -EEXIST;
+
+	slab = kzalloc(sizeof(*slab), GFP_KERNEL);
+	if (!slab)
+		return -ENOMEM;
+	err = instr_slab_map(&overlay->code, vaddr, &slab->data);
+	if (err) {
+		kfree(slab);
+		return err;
+	}
+	instr_overlay_get(overlay);
+	slab->overlay = overlay;
+	slab->base = base;
+	list_add_tail(&slab->node, &space->slabs);
+	return 0;
+}
+
+static bool mm_is_64bit(const struct mm_struct *mm)
+{
+	return mm->task_size > 1UL << 32;
+}
+
+/* A mapping that wants a view: what outlives the mmap lock. */
+struct space_want {
+	struct inode *inode;
+	unsigned long base;
+	const struct vm_operations_struct *ops;
+};
+
+static bool space_has_overlay(struct instr_session *session, struct inode *inode)
+{
+	struct instr_overlay *overlay;
+
+	list_for_each_entry(overlay, &session->overlays, node)
+		if (overlay->inode == inode)
+			return true;
+	return false;
+}
+
+/* The next one at or behind *from in current->mm; moves *from behind it. */
+static bool space_next_want(struct instr_session *session, unsigned long *from,
+			    struct space_want *want)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	bool found = false;
+	VMA_ITERATOR(vmi, mm, *from);
+
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma) {
+		if (!(vma->vm_flags & VM_EXEC) || instr_vma_view(vma) ||
+		    !instr_vma_is_plain(vma) ||
+		    !space_has_overlay(session, file_inode(vma->vm_file)))
+			continue;
+		want->inode = file_inode(vma->vm_file);
+		want->base = instr_vma_base(vma);
+		want->ops = vma->vm_ops;
+		*from = vma->vm_end;
+		found = true;
+		break;
+	}
+	mmap_read_unlock(mm);
+	return found;
+}
+
+static bool vma_is_wanted(struct vm_area_struct *vma, const struct space_want *want)
+{
+	return instr_vma_is_plain(vma) && !instr_vma_view(vma) &&
+	       file_inode(vma->vm_file) == want->inode &&
+	       instr_vma_base(vma) == want->base && vma->vm_ops == want->ops;
+}
+
+/* Patched pages for which the process has a private copy: they stay hidden. */
+static u32 vma_count_private(struct vm_area_struct *vma,
+			     const struct instr_edition *edition)
+{
+	u32 i, nr = 0;
+
+	if (!vma->anon_vma || !edition || !(vma->vm_flags & VM_EXEC))
+		return 0;
+	for (i = instr_edition_lower(edition, vma->vm_pgoff);
+	     i < edition->nr && edition->patch[i].pgoff < vma->vm_pgoff +
+	     vma_pages(vma); i++) {
+		unsigned long vaddr = vma->vm_start +
+			((edition->patch[i].pgoff - vma->vm_pgoff) << PAGE_SHIFT);
+		struct page *page;
+
+		if (get_user_pages_remote(vma->vm_mm, vaddr, 1, FOLL_FORCE, &page,
+					  NULL) != 1)
+			continue;
+		nr += PageAnon(page);
+		put_page(page);
+	}
+	return nr;
+}
+
+/* Returns whether there was a mapping left that wanted it. */
+static bool space_install(struct instr_space *space, struct instr_overlay *overlay,
+			  const struct space_want *want)
+{
+	struct mm_struct *mm = space->mm;
+	struct instr_edition *edition = rcu_dereference_protected(overlay->edition,
+								  true);
+	struct vm_area_struct *vma;
+	struct instr_view *view;
+	bool installed = false;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	view = space_find_view(space, overlay, want->base) ?:
+	       instr_view_create(space, overlay, want->ops, want->base);
+	mmap_write_lock(mm);
+	for_each_vma(vmi, vma) {
+		if (!vma_is_wanted(vma, want))
+			continue;
+		space->private += vma_count_private(vma, edition);
+		vma_start_write(vma);
+		instr_view_install(view, vma);
+		view->edition = edition;
+		installed = true;
+	}
+	mmap_write_unlock(mm);
+	instr_view_drop(view);
+	if (installed)
+		instr_overlay_zap(overlay, edition, NULL);
+	return installed;
+}
+
+/* The first overlay whose slab fits. */
+static bool space_take(struct instr_session *session, struct instr_space *space,
+		       const struct space_want *want)
+{
+	struct instr_overlay *overlay;
+	u32 refused = 0;
+	int err = 0;
+
+	list_for_each_entry(overlay, &session->overlays, node) {
+		if (overlay->inode != want->inode)
+			continue;
+		err = space_map_slab(space, overlay, want->base);
+		if (!err)
+			return space_install(space, overlay, want);
+		refused = overlay->id;
+	}
+	space->refused = -err;
+	instr_event_refused(space, refused, -err);
+	return false;
+}
+
+int instr_space_sync(struct instr_session *session, struct task_struct *task)
+{
+	unsigned long from = 0;
+	struct instr_space *space;
+	struct space_want want;
+	int nr = 0;
+
+	lockdep_assert_held(&session->lock);
+	if (!mm_is_64bit(current->mm))
+		return 0;
+	while (space_next_want(session, &from, &want)) {
+		space = space_of(session, task);
+		if (!space)
+			return nr;
+		space->detached = false;
+		nr += space_take(session, space, &want);
+	}
+	return nr;
+}
+
+/* ---- changing and leaving ---------------------------------------------------- */
+
+void instr_space_show(struct instr_space *space, struct instr_overlay *overlay,
+		      struct instr_edition *edition)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct instr_view *view;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	if (space->detached || !mmget_not_zero(mm))
+		return;
+	mmap_write_lock(mm);
+	for_each_vma(vmi, vma) {
+		view = instr_vma_view(vma);
+		if (!view || view->space != space || view->overlay != overlay)
+			continue;
+		vma_start_write(vma);
+		WRITE_ONCE(view->edition, edition);
+	}
+	mmap_write_unlock(mm);
+	mmput(mm);
+}
+
+static void space_hold_views(struct instr_space *space)
+{
+	struct instr_view *view;
+
+	spin_lock(&space->lock);
+	list_for_each_entry(view, &space->views, node)
+		if (refcount_inc_not_zero(&view->vmas))
+			list_add(&view->held, &space->held);
+	spin_unlock(&space->lock);
+}
+
+void instr_space_withdraw(struct instr_space *space)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct instr_view *view;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	if (space->detached)
+		return;
+	space->detached = true;
+	space_hold_views(space);
+	/* If it is on its way out, its VMAs are too, and with them the views. */
+	if (!mmget_not_zero(mm))
+		return;
+	mmap_write_lock(mm);
+	for_each_vma(vmi, vma) {
+		view = instr_vma_view(vma);
+		if (!view || view->space != space)
+			continue;
+		vma_start_write(vma);
+		WRITE_ONCE(view->edition, NULL);
+		/* A private copy may hold patched bytes: keep its traps. */
+		if (!vma->anon_vma)
+			instr_view_uninstall(view, vma);
+	}
+	mmap_write_unlock(mm);
+	mmput(mm);
+	instr_event_space(INSTR_EVENT_DETACH, space);
+}
+
+void instr_space_release(struct instr_space *space)
+{
+	struct instr_view *view, *next;
+
+	list_for_each_entry_safe(view, next, &space->held, held) {
+		list_del(&view->held);
+		instr_view_drop(view);
+	}
+}
+
+void instr_space_set_traced(struct instr_space *space)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct instr_view *view;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	if (space->traced || !mmget_not_zero(mm))
+		return;
+	mmap_write_lock(mm);
+	for_each_vma(vmi, vma) {
+		view = instr_vma_view(vma);
+		if (view && view->space == space)
+			vma_start_write(vma);
+	}
+	WRITE_ONCE(space->traced, true);
+	mmap_write_unlock(mm);
+	mmput(mm);
+}
+
+/* ---- reading ----------------------------------------------------------------- */
+
+void instr_space_read(struct instr_space *space, struct instr_overlay *overlay,
+		      u64 offset, u64 nr, u64 *sums)
+{
+	struct instr_slab *slab;
+
+	list_for_each_entry(slab, &space->slabs, node)
+		if (slab->overlay == overlay)
+			instr_data_add(&slab->data, offset, nr, sums);
+}
+
+u32 instr_space_count_slabs(const struct instr_space *space)
+{
+	struct instr_slab *slab;
+	u32 nr = 0;
+
+	list_for_each_entry(slab, &space->slabs, node)
+		nr++;
+	return nr;
+}
+
+u32 instr_space_count_views(struct instr_space *space)
+{
+	struct instr_view *view;
+	u32 nr = 0;
+
+	spin_lock(&space->lock);
+	list_for_each_entry(view, &space->views, node)
+		nr++;
+	spin_unlock(&space->lock);
+	return nr;
+}

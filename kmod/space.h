@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef INSTR_SPACE_H
+#define INSTR_SPACE_H
+
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+
+#include "slab.h"
+
+struct instr_edition;
+struct instr_overlay;
+struct instr_session;
+struct instr_view;
+struct pid;
+
+/**
+ * struct instr_slab - a slab as it is mapped in one space
+ *
+ * It stays when its view ends, for a view of the same file at the same base that
+ * may come (dlclose() and dlopen()).
+ */
+struct instr_slab {
+	struct list_head node;
+	struct instr_overlay *overlay;
+	unsigned long base;
+	struct instr_data data;
+};
+
+/**
+ * struct instr_space - one address space, as one session sees it
+ * @session: only for events; 0 in @session_id: of a fork child that only answers
+ *	traps
+ * @mm: held by mmgrab(): the address is not used again while we compare it
+ * @traced: a debugger is about. Set under mmap_write_lock() and vma_start_write()
+ * @lock: of @views, against each other; readers under RCU
+ * @slabs: and all below under the session's lock
+ * @held: views on their way out
+ * @refused: errno of the last mapping that was left alone
+ * @private: patched pages that are not shown
+ */
+struct instr_space {
+	u32 id, session_id;
+	struct kref ref;
+	struct hlist_node hash;
+	struct list_head node;			/* session->spaces */
+	struct mm_struct *mm;
+	struct pid *tgid;
+	char comm[TASK_COMM_LEN];
+	bool traced;
+	bool gone;
+	spinlock_t lock;
+	struct list_head views;
+	struct list_head slabs;
+	struct list_head held;
+	bool detached;
+	int refused;
+	u32 private;
+	struct rcu_head rcu;
+};
+
+void instr_space_get(struct instr_space *space);
+void instr_space_put(struct instr_space *space);
+
+/* Does the address space still exist? */
+bool instr_space_lives(const struct instr_space *space);
+
+/**
+ * instr_space_sync - give all mappings of current->mm that want a view one
+ * @task: a task of that mm
+ *
+ * Under the session's lock, no other. Returns the number of views installed.
+ */
+int instr_space_sync(struct instr_session *session, struct task_struct *task);
+
+/* Moves all views of @overlay in @space to @edition. The caller zaps. */
+void instr_space_show(struct instr_space *space, struct instr_overlay *overlay,
+		      struct instr_edition *edition);
+
+/*
+ * Makes @space pristine, in steps, so that many can go through each together:
+ * withdraw all, zap their overlays, synchronize_rcu(), then release.
+ */
+void instr_space_withdraw(struct instr_space *space);
+void instr_space_release(struct instr_space *space);
+
+/* A debugger came: show pages that it can't break. */
+void instr_space_set_traced(struct instr_space *space);
+
+/* For views. */
+struct instr_view *instr_space_fork(struct instr_view *parent, struct mm_struct *mm);
+void instr_space_add(struct instr_space *space, struct instr_view *view);
+void instr_space_del(struct instr_space *space, struct instr_view *view);
+
+/* Under RCU. */
+struct instr_space *instr_space_find(struct mm_struct *mm);
+bool instr_space_trap(struct mm_struct *mm, unsigned long vaddr, unsigned long *target);
+
+void instr_space_read(struct instr_space *space, struct instr_overlay *overlay,
+		      u64 offset, u64 nr, u64 *sums);
+u32 instr_space_count_slabs(const struct instr_space *space);
+u32 instr_space_count_views(struct instr_space *space);
+
+#endif

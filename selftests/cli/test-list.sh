@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+# list and plan: files of all kinds, and what is not one.
+
+ctl list /bin/bash
+prints "a table" 0 '^address	size	how	reason	name$'
+prints "its last line is a summary" 0 '^[0-9]+ functions: [0-9]+ jump, [0-9]+ trap, [0-9]+ refused$'
+ctl list bash
+prints "a command by its name" 0 '	main$'
+ctl list libc.so.6 -f malloc
+prints "a library by its name, options behind" 0 '^0x[0-9a-f]+	[0-9]+	.*	malloc$'
+ctl list -j /bin/bash
+is_json "list as JSON" 0 'j["jump"] + j["trap"] + j["refused"] == len(j["functions"]) > 1000'
+is_json "members of a function" 0 \
+	'all(set(f) == {"name", "address", "size", "how", "reason"} for f in j["functions"])'
+ctl list -j -f 'x*alloc' -f main /bin/bash
+is_json "patterns choose" 0 \
+	'{f["name"] for f in j["functions"]} == {"xmalloc", "xrealloc", "main"}'
+ctl list -f mian /bin/bash
+says "no such function: the nearest name" 1 "no function matches 'mian'"
+says "... is told" 1 "'main'"
+
+ctl plan -f main /bin/bash
+prints "plan as text" 0 '^main: (jump|trap)'
+prints "... with its bytes" 0 '^  after  '
+prints "... and its block" 0 '^  block  '
+ctl plan -j -f main -f xmalloc /bin/bash
+is_json "plan as JSON" 0 'len(j["sites"]) == 2'
+is_json "before and after differ, and are as long" 0 \
+	'all(s["before"] != s["after"] and len(s["before"]) == len(s["after"]) for s in j["sites"] if s["how"] != "refused")'
+ctl plan -j libc.so.6
+is_json "plan of all of libc" 0 'len(j["sites"]) > 1000'
+setpriv --reuid=65534 --clear-groups true 2>/dev/null &&
+	try setpriv --reuid=65534 --clear-groups "$INSTRCTL" plan -f main /bin/bash
+prints "plan needs no root" 0 '^main: '
+
+# The source has a function to be found by; all of it is made here.
+cat >"$tmp/a.c" <<'END'
+int twice(int n) { return n * 2 + 1; }
+int main(int argc, char **argv) { (void)argv; return twice(argc) & 0; }
+END
+gcc -O1 -fno-inline -static -o "$tmp/static" "$tmp/a.c" 2>/dev/null
+ctl list -f twice "$tmp/static"
+prints "a static program" 0 '	twice$'
+gcc -O1 -fno-inline -no-pie -o "$tmp/fixed" "$tmp/a.c"
+ctl plan -f twice "$tmp/fixed"
+prints "a program at a fixed address" 0 '^twice: '
+(cd "$tmp" && "$INSTRCTL" list -f twice fixed) >"$tmp/stdout" 2>"$tmp/stderr"
+status=$? out=$(cat "$tmp/stdout") err=$(cat "$tmp/stderr")
+prints "a file here by its name" 0 '	twice$'
+
+for verb in list plan; do
+	ctl $verb
+	says "$verb: no FILE" 2 "^instrctl: $verb: which FILE\?"
+	ctl $verb a b
+	says "$verb: two FILEs" 2 "^instrctl: $verb: b: "
+	ctl $verb "$tmp/none"
+	says "$verb: no such file" 1 "^instrctl: $verb: .*none: No such file"
+	ctl $verb no-such-command
+	says "$verb: no such name" 1 'no such file, command or library'
+	ctl $verb /etc/passwd
+	says "$verb: a text file" 1 "^instrctl: $verb: /etc/passwd: "
+	ctl $verb "$tmp"
+	says "$verb: a folder" 1 "^instrctl: $verb: $tmp: "
+	ctl $verb /dev/null
+	says "$verb: a device" 1 "^instrctl: $verb: /dev/null: "
+	: >"$tmp/empty"
+	ctl $verb "$tmp/empty"
+	says "$verb: an empty file" 1 "empty: "
+	for len in 4 63 64 200 5000 100000; do
+		head -c $len /bin/bash >"$tmp/short"
+		ctl $verb "$tmp/short"
+		says "$verb: the first $len bytes of a program" 1 "short: "
+	done
+	# The class byte says 32 bits.
+	cp /bin/bash "$tmp/class" && printf '\1' | dd of="$tmp/class" bs=1 seek=4 conv=notrunc 2>/dev/null
+	ctl $verb "$tmp/class"
+	says "$verb: a 32-bit program" 1 "class: "
+	# The machine is AArch64.
+	cp /bin/bash "$tmp/arm" && printf '\267' | dd of="$tmp/arm" bs=1 seek=18 conv=notrunc 2>/dev/null
+	ctl $verb "$tmp/arm"
+	says "$verb: a program of another machine" 1 "arm: "
+	ctl $verb -j -j -f main /bin/bash
+	is_json "$verb: -j twice is -j" 0 True
+done

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+# stat: what it says before it would need the module.
+
+ctl stat
+says "no pattern" 2 'which functions'
+ctl stat -f main
+says "no program" 2 'in which program'
+ctl stat -f main -p 1 -- true
+says "two programs" 2 'choose one'
+for pid in x -1 0 1x 99999999999 ''; do
+	ctl stat -f main -p "$pid"
+	says "-p '$pid'" 2 '^instrctl: stat: -p'
+done
+for seconds in x 0 -1 1s nan ''; do
+	ctl stat -f main -t "$seconds" -- true
+	says "-t '$seconds'" 2 '^instrctl: stat: -t'
+done
+
+ctl stat -f main -- no-such-command
+says "a command that is not found" 127 'no-such-command: command not found'
+ctl stat -f main -- "$tmp/none"
+says "a path that is not found" 127 'none: No such file'
+: >"$tmp/plain"
+ctl stat -f main -- "$tmp/plain"
+says "a file that can't be run" 126 'plain: Permission denied'
+ctl stat -f main -- "$tmp"
+says "a folder can't be run" 126 'Permission denied'
+printf '#!%s\n' "$tmp/none" >"$tmp/script" && chmod +x "$tmp/script"
+ctl stat -f main -- "$tmp/script"
+says "a script with no interpreter" 127 'none: No such file'
+printf '#!%s\n' "$tmp/loop" >"$tmp/loop" && chmod +x "$tmp/loop"
+ctl stat -f main -- "$tmp/loop"
+says "a script that interprets itself" 125 'too many interpreters'
+ctl stat -f mian -- bash -c 'echo ran'
+says "no such function" 125 "no function matches 'mian'"
+[ -z "$out" ]
+report $? "... and nothing was run"
+ctl stat -f no-such.so:main -- bash
+says "no such library" 125 'no-such.so: no such library'
+ctl stat -f /etc/passwd:main -- bash
+says "a FILE that is none" 125 '/etc/passwd: '
+printf '#!/usr/bin/env bash\n' >"$tmp/env" && chmod +x "$tmp/env"
+ctl stat -f no_such -- "$tmp/env"
+says "a script of env" 125 'is a script of /usr/bin/env'
+
+sleep 100 &
+target=$!
+ctl stat -f no_such_function -p $target
+says "no such function in a process" 1 'no function matches'
+ctl stat -f no-such.so:main -p $target
+says "no such library in a process" 1 'no such library'
+kill $target
+wait $target 2>/dev/null
+ctl stat -f main -p $target
+says "a process that has ended" 1 "process $target: no such process"
+ctl stat -f main -p 2
+if grep -q '^Kthread:.*1\|^Name:.kthreadd' /proc/2/status 2>/dev/null; then
+	says "a kernel thread" 1 'is a kernel thread'
+else
+	skip "a kernel thread" "process 2 is none here"
+fi

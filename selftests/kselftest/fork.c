@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Children run the file's own text, and are not counted. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "kselftest_harness.h"
+
+FIXTURE(fork)
+{
+	struct probes probes;
+	struct puppet puppet;
+	char file[40];
+};
+
+static const char *const names[] = { "probed_jump", "probed_trap", "far_function", NULL };
+
+FIXTURE_VARIANT(fork)
+{
+	const char *target;
+};
+
+FIXTURE_VARIANT_ADD(fork, pie) { .target = "puppet" };
+FIXTURE_VARIANT_ADD(fork, fixed) { .target = "puppet-fixed" };
+
+FIXTURE_SETUP(fork)
+{
+	const char *path = target_path(variant->target);
+
+	probes_open(&self->probes, path, names);
+	probes_bytes(&self->probes, "probed_jump", false, self->file, sizeof(self->file));
+	puppet_start(&self->puppet, path);
+	ASSERT_EQ(0, probes_publish(&self->probes));
+	ASSERT_EQ(1, probes_attach(&self->probes, self->puppet.pid));
+	puppet_ask(&self->puppet, "call 10");
+	puppet_ask(&self->puppet, "trap 10");
+}
+
+FIXTURE_TEARDOWN(fork)
+{
+	EXPECT_EQ(0, puppet_end(&self->puppet));
+	probes_close(&self->probes);
+}
+
+TEST_F(fork, child_is_pristine_and_not_counted)
+{
+	char self_text[40], mem_text[40];
+
+	EXPECT_EQ(2, sscanf(puppet_ask(&self->puppet, "fork 1000"), "%39s %39s",
+			    self_text, mem_text));
+	EXPECT_STREQ(self->file, self_text);
+	EXPECT_STREQ(self->file, mem_text);
+	EXPECT_EQ(10, probes_count(&self->probes, "probed_jump"));
+	EXPECT_EQ(10, probes_count(&self->probes, "probed_trap"));
+	puppet_ask(&self->puppet, "call 5");
+	EXPECT_EQ(15, probes_count(&self->probes, "probed_jump"));
+}
+
+TEST_F(fork, child_of_a_child)
+{
+	char self_text[40], mem_text[40];
+
+	EXPECT_EQ(2, sscanf(puppet_ask(&self->puppet, "nested 100"), "%39s %39s",
+			    self_text, mem_text));
+	EXPECT_STREQ(self->file, self_text);
+	EXPECT_STREQ(self->file, mem_text);
+	EXPECT_EQ(10, probes_count(&self->probes, "probed_jump"));
+}
+
+TEST_F_TIMEOUT(fork, from_many_threads_at_once, 120)
+{
+	EXPECT_EQ(4 * 25, puppet_number(&self->puppet, "tfork 4 25"));
+	EXPECT_EQ(10, probes_count(&self->probes, "probed_jump"));
+	puppet_ask(&self->puppet, "call 5");
+	EXPECT_EQ(15, probes_count(&self->probes, "probed_jump"));
+}
+
+TEST_F_TIMEOUT(fork, a_thousand_under_load, 300)
+{
+	uint64_t before;
+	long calls;
+
+	puppet_ask(&self->puppet, "busy 3");
+	EXPECT_EQ(1000, puppet_number(&self->puppet, "forks 1000 3"));
+	calls = puppet_number(&self->puppet, "idle");
+	EXPECT_EQ(10 + calls, probes_count(&self->probes, "probed_jump"));
+	before = probes_count(&self->probes, "probed_jump");
+	puppet_ask(&self->puppet, "call 5");
+	EXPECT_EQ(before + 5, probes_count(&self->probes, "probed_jump"));
+}
+
+/*
+ * A debugger's breakpoint makes the page a private copy, patched bytes included,
+ * which the child inherits: it must run right, uncounted, also when we are gone.
+ */
+TEST_F(fork, with_a_breakpoint_on_the_page)
+{
+	uint64_t base = text_base(self->puppet.pid, variant->target);
+	const struct instr_plan *plan = self->probes.plan;
+	uint64_t vaddr = base + plan->site[0].offset + 48;
+	long word, nr;
+
+	ASSERT_NE(0, base);
+	ASSERT_EQ(0, ptrace(PTRACE_ATTACH, self->puppet.pid, 0, 0));
+	waitpid(self->puppet.pid, NULL, 0);
+	word = ptrace(PTRACE_PEEKTEXT, self->puppet.pid, vaddr, 0);
+	ASSERT_EQ(0, ptrace(PTRACE_POKETEXT, self->puppet.pid, vaddr, ~word));
+	ASSERT_EQ(0, ptrace(PTRACE_POKETEXT, self->puppet.pid, vaddr, word));
+	ASSERT_EQ(0, ptrace(PTRACE_DETACH, self->puppet.pid, 0, 0));
+	EXPECT_EQ(100, puppet_number(&self->puppet, "call 100"));
+	nr = probes_count(&self->probes, "probed_jump");
+	EXPECT_NE(0, strncmp(puppet_ask(&self->puppet, "fork 100"), "died", 4));
+	EXPECT_EQ(50, puppet_number(&self->puppet, "forks 50 10"));
+	EXPECT_NE(0, strncmp(puppet_ask(&self->puppet, "nested 100"), "died", 4));
+	EXPECT_EQ(nr, (long)probes_count(&self->probes, "probed_jump"));
+	EXPECT_EQ(100, puppet_number(&self->puppet, "call 100"));
+	close(self->probes.fd);
+	self->probes.fd = -1;
+	EXPECT_EQ(100, puppet_number(&self->puppet, "call 100"));
+	EXPECT_EQ(100, puppet_number(&self->puppet, "trap 100"));
+	EXPECT_NE(0, strncmp(puppet_ask(&self->puppet, "fork 100"), "died", 4));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+/* /dev/instr as a hostile or careless program uses it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "kselftest_harness.h"
+
+#define EXPECT_ERRNO(expected, call) do {	\
+	errno = 0;				\
+	EXPECT_EQ(-1, (call));			\
+	EXPECT_EQ(expected, errno);		\
+} while (0)
+
+FIXTURE(session)
+{
+	int fd;
+	int file;
+};
+
+FIXTURE_SETUP(session)
+{
+	self->fd = open("/dev/instr", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	self->file = open(target_path("puppet"), O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, self->file);
+}
+
+FIXTURE_TEARDOWN(session)
+{
+	close(self->file);
+	close(self->fd);
+}
+
+static struct instr_overlay_create some_overlay(int file)
+{
+	return (struct instr_overlay_create){
+		.size = sizeof(struct instr_overlay_create), .file_fd = file,
+		.slab_start = -0x40000000LL, .code_len = 8192, .data_len = 4096,
+	};
+}
+
+TEST_F(session, info_is_of_this_abi)
+{
+	struct instr_info info = live_objects(self->fd);
+
+	EXPECT_EQ(INSTR_ABI, info.out_abi);
+	EXPECT_EQ(1, info.out_sessions);
+	EXPECT_EQ(0, info.out_overlays);
+	EXPECT_EQ(0, info.out_views);
+	EXPECT_NE(0, info.out_session_id);
+}
+
+TEST_F(session, unknown_commands)
+{
+	EXPECT_ERRNO(ENOTTY, ioctl(self->fd, _IO(INSTR_IOC, 0x7f), 0));
+	EXPECT_ERRNO(ENOTTY, ioctl(self->fd, _IO('x', 0), 0));
+}
+
+TEST_F(session, lengths)
+{
+	struct { struct instr_info cmd; __u8 extra[8]; } arg = {
+		.cmd = { .size = sizeof(arg.cmd) - 1 },
+	};
+
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_INFO, &arg));
+	arg.cmd.size = 0;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_INFO, &arg));
+	arg.cmd.size = sizeof(arg);
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_INFO, &arg));
+	arg.extra[3] = 1;
+	arg.cmd = (struct instr_info){ .size = sizeof(arg) };
+	EXPECT_ERRNO(E2BIG, ioctl(self->fd, INSTR_INFO, &arg));
+	arg.cmd.size = ~0U;
+	EXPECT_ERRNO(E2BIG, ioctl(self->fd, INSTR_INFO, &arg));
+	EXPECT_ERRNO(EFAULT, ioctl(self->fd, INSTR_INFO, NULL));
+}
+
+TEST_F(session, unknown_flags)
+{
+	struct instr_overlay_create overlay = some_overlay(self->file);
+	struct instr_attach attach = { .size = sizeof(attach), .flags = 1U << 31 };
+	struct instr_info info = { .size = sizeof(info), .flags = 1 };
+
+	overlay.flags = 1;
+	EXPECT_ERRNO(EOPNOTSUPP, ioctl(self->fd, INSTR_OVERLAY_CREATE, &overlay));
+	EXPECT_ERRNO(EOPNOTSUPP, ioctl(self->fd, INSTR_ATTACH, &attach));
+	EXPECT_ERRNO(EOPNOTSUPP, ioctl(self->fd, INSTR_INFO, &info));
+}
+
+TEST_F(session, overlay_geometry)
+{
+	struct instr_overlay_create good = some_overlay(self->file), arg;
+
+	arg = good, arg.code_len = 0;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.code_len = 4095;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.code_len = ~0ULL << 12;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.data_len = 0;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.slab_start += 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.slab_start = 1ULL << 62;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.file_fd = -1;
+	EXPECT_ERRNO(EBADF, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.file_fd = self->fd;
+	EXPECT_ERRNO(ENOEXEC, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	EXPECT_EQ(0, live_objects(self->fd).out_overlays);
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &good));
+	EXPECT_EQ(1, live_objects(self->fd).out_overlays);
+}
+
+TEST_F(session, special_files)
+{
+	struct instr_overlay_create arg = some_overlay(self->file);
+	int pipes[2];
+
+	ASSERT_EQ(0, pipe(pipes));
+	arg.file_fd = pipes[0];
+	EXPECT_ERRNO(ENOEXEC, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg.file_fd = open("/", O_RDONLY | O_DIRECTORY);
+	EXPECT_ERRNO(ENOEXEC, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg.file_fd = open(target_path("puppet"), O_PATH);
+	EXPECT_ERRNO(EBADF, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg.file_fd = open("/tmp/instr-write-only", O_WRONLY | O_CREAT, 0600);
+	EXPECT_ERRNO(EBADF, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	unlink("/tmp/instr-write-only");
+}
+
+TEST_F(session, a_file_has_one_session)
+{
+	struct instr_overlay_create arg = some_overlay(self->file);
+	int other = open("/dev/instr", O_RDWR | O_CLOEXEC);
+
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	EXPECT_ERRNO(EBUSY, ioctl(other, INSTR_OVERLAY_CREATE, &arg));
+	/* Alternatives within the same one. */
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	close(self->fd);
+	EXPECT_EQ(0, ioctl(other, INSTR_OVERLAY_CREATE, &arg));
+	self->fd = other;
+}
+
+static int publish(int fd, __u32 overlay_id, const struct instr_site *sites, __u32 nr,
+		   const struct instr_trap *traps, __u32 nr_traps)
+{
+	struct instr_publish arg = {
+		.size = sizeof(arg), .overlay_id = overlay_id, .nr_sites = nr,
+		.nr_traps = nr_traps, .sites = (uintptr_t)sites,
+		.traps = (uintptr_t)traps,
+	};
+
+	return ioctl(fd, INSTR_PUBLISH, &arg) ? -errno : 0;
+}
+
+TEST_F(session, sites_are_checked)
+{
+	struct instr_overlay_create overlay = some_overlay(self->file);
+	struct instr_site good = { .offset = 0, .len = 4, .old = "\177ELF",
+				   .new = "\xcc\xcc\xcc\xcc" };
+	struct instr_trap trap = { .offset = 0, .target = -0x40000000LL };
+	struct instr_site bad[2];
+
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &overlay));
+#define SITE(change) ({ bad[0] = good; bad[0].change; \
+	publish(self->fd, overlay.out_overlay_id, bad, 1, &trap, 1); })
+	EXPECT_EQ(-ESTALE, SITE(old[1] = 'X'));
+	EXPECT_EQ(-ERANGE, SITE(len = 0));
+	EXPECT_EQ(-ERANGE, SITE(len = 9));
+	EXPECT_EQ(-ERANGE, SITE(flags = 0x80));
+	EXPECT_EQ(-ERANGE, SITE(pad[2] = 1));
+	EXPECT_EQ(-ERANGE, SITE(offset = 4093));
+	EXPECT_EQ(-ERANGE, SITE(offset = ~0ULL));
+	bad[0] = bad[1] = good;
+	EXPECT_EQ(-ERANGE, publish(self->fd, overlay.out_overlay_id, bad, 2, &trap, 1));
+	/* Far beyond the end of the file there are only zeros. */
+	EXPECT_EQ(-ESTALE, SITE(offset = 1ULL << 40));
+	EXPECT_EQ(-ENOENT, publish(self->fd, ~0U, &good, 1, &trap, 1));
+	EXPECT_EQ(-EFAULT, publish(self->fd, overlay.out_overlay_id, NULL, 1, NULL, 0));
+	EXPECT_EQ(-EINVAL, publish(self->fd, overlay.out_overlay_id, &good, ~0U, NULL, 0));
+	EXPECT_EQ(0, live_objects(self->fd).out_pages);
+	EXPECT_EQ(0, publish(self->fd, overlay.out_overlay_id, &good, 1, &trap, 1));
+	EXPECT_EQ(1, live_objects(self->fd).out_pages);
+	EXPECT_EQ(0, publish(self->fd, overlay.out_overlay_id, NULL, 0, NULL, 0));
+}
+
+TEST_F(session, traps_are_immortal)
+{
+	struct instr_overlay_create overlay = some_overlay(self->file);
+	struct instr_trap trap = { .offset = 64, .target = -0x40000000LL };
+	struct instr_trap two[2] = { trap, { .offset = 65, .target = -0x40000000LL } };
+	struct instr_site fragile = { .offset = 0, .len = 4, .old = "\177ELF",
+				      .flags = INSTR_SITE_FRAGILE };
+	__u32 id;
+
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &overlay));
+	id = overlay.out_overlay_id;
+	EXPECT_EQ(0, publish(self->fd, id, NULL, 0, &trap, 1));
+	EXPECT_EQ(0, publish(self->fd, id, NULL, 0, two, 2));
+	trap.target++;
+	EXPECT_EQ(-EEXIST, publish(self->fd, id, NULL, 0, &trap, 1));
+	trap.offset = 70;
+	trap.target = -0x40000000LL - 1;
+	EXPECT_EQ(-ERANGE, publish(self->fd, id, NULL, 0, &trap, 1));
+	trap.target = -0x40000000LL + 8192;
+	EXPECT_EQ(-ERANGE, publish(self->fd, id, NULL, 0, &trap, 1));
+	two[1].offset = 64;
+	EXPECT_EQ(-ERANGE, publish(self->fd, id, NULL, 0, two, 2));
+	EXPECT_EQ(-ERANGE, publish(self->fd, id, &fragile, 1, NULL, 0));
+}
+
+TEST_F(session, code_is_immortal)
+{
+	struct instr_overlay_create overlay = some_overlay(self->file);
+	char code[8192] = "first";
+	struct instr_slab_write arg = {
+		.size = sizeof(arg), .offset = 4094, .len = 5, .ptr = (uintptr_t)code,
+	};
+
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &overlay));
+	arg.overlay_id = overlay.out_overlay_id;
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_SLAB_WRITE, &arg));
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_SLAB_WRITE, &arg));
+	code[4] = 'T';
+	EXPECT_ERRNO(EEXIST, ioctl(self->fd, INSTR_SLAB_WRITE, &arg));
+	arg.len = 0;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_SLAB_WRITE, &arg));
+	arg.offset = 8192;
+	arg.len = 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_SLAB_WRITE, &arg));
+	arg.offset = ~0ULL;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_SLAB_WRITE, &arg));
+	arg.offset = 0;
+	arg.ptr = 1;
+	EXPECT_ERRNO(EFAULT, ioctl(self->fd, INSTR_SLAB_WRITE, &arg));
+}
+
+TEST_F(session, processes_that_cannot_be)
+{
+	struct instr_attach arg = { .size = sizeof(arg), .pid = 2 };
+
+	EXPECT_ERRNO(EPERM, ioctl(self->fd, INSTR_ATTACH, &arg));
+	arg.pid = 0x3fffffff;
+	EXPECT_ERRNO(ESRCH, ioctl(self->fd, INSTR_ATTACH, &arg));
+	arg.pid = -1;
+	EXPECT_ERRNO(ESRCH, ioctl(self->fd, INSTR_ATTACH, &arg));
+	arg.pid = getpid();
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_ATTACH, &arg));
+	EXPECT_ERRNO(EEXIST, ioctl(self->fd, INSTR_ATTACH, &arg));
+	EXPECT_EQ(-ESRCH, probes_detach(&(struct probes){ .fd = self->fd }, getppid()));
+	EXPECT_EQ(0, probes_detach(&(struct probes){ .fd = self->fd }, getpid()));
+}
+
+TEST_F(session, removed_by_another)
+{
+	struct instr_overlay_create overlay = some_overlay(self->file);
+	int other = open("/dev/instr", O_RDWR | O_CLOEXEC);
+	struct instr_remove arg = { .size = sizeof(arg) };
+
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &overlay));
+	arg.session_id = 0x7fffffff;
+	EXPECT_ERRNO(ENOENT, ioctl(other, INSTR_REMOVE, &arg));
+	arg.session_id = live_objects(self->fd).out_session_id;
+	EXPECT_EQ(0, ioctl(other, INSTR_REMOVE, &arg));
+	EXPECT_EQ(1, arg.out_removed);
+	EXPECT_ERRNO(ESHUTDOWN, ioctl(self->fd, INSTR_OVERLAY_CREATE, &overlay));
+	/* The file is free again. */
+	EXPECT_EQ(0, ioctl(other, INSTR_OVERLAY_CREATE, &overlay));
+	close(other);
+}
+
+TEST_F(session, only_root_may_open)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		if (setuid(65534))
+			_exit(1);
+		_exit(open("/dev/instr", O_RDWR) < 0 && errno == EACCES ? 0 : 2);
+	}
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(0, status);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A program that does what it is told, a line at a time, and answers each line
+ * with one: how often it called what, or what its text looks like to itself.
+ *
+ * Commands: call N | trap N | threads T N | text | fork N | forks F N |
+ * nested N | tfork T N | busy T | idle | open FILE NAME | close | lib N |
+ * protect | move | quit
+ */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A function that gets a jump, and one that is too short for it. */
+extern long probed_jump(long value);
+extern long probed_trap(long value);
+
+__asm__(".text\n"
+	".p2align 4\n"
+	".globl probed_jump\n"
+	".type probed_jump, @function\n"
+	"probed_jump:\n"
+	"	push %rbx\n"
+	"	mov %rdi, %rbx\n"
+	"	lea 1(%rbx), %rax\n"
+	"	pop %rbx\n"
+	"	ret\n"
+	".size probed_jump, .-probed_jump\n"
+	".p2align 4\n"
+	".globl probed_trap\n"
+	".type probed_trap, @function\n"
+	"probed_trap:\n"
+	"	mov %edi, %eax\n"
+	"	ret\n"
+	".size probed_trap, .-probed_trap\n"
+	".globl probed_next\n"
+	".type probed_next, @function\n"
+	"probed_next:\n"
+	"	ret\n"
+	".size probed_next, .-probed_next\n");
+
+/* A page of text that nothing else needs, for "protect" and "move". */
+extern long far_function(long value);
+extern char far_page[];
+
+__asm__(".text\n"
+	".p2align 12\n"
+	".globl far_page\n"
+	"far_page:\n"
+	".globl far_function\n"
+	".type far_function, @function\n"
+	"far_function:\n"
+	"	lea 2(%rdi), %rax\n"
+	"	nop\n"
+	"	ret\n"
+	".size far_function, .-far_function\n"
+	".p2align 12\n");
+
+static void fail(const char *what)
+{
+	perror(what);
+	exit(99);
+}
+
+static long call(long (*fn)(long), long delta, long nr)
+{
+	long i;
+
+	for (i = 0; i < nr; i++)
+		if (fn(i) != i + delta) {
+			fprintf(stderr, "wrong result\n");
+			exit(98);
+		}
+	return nr;
+}
+
+static void *thread_calls(void *nr)
+{
+	return (void *)(call(probed_jump, 1, (long)nr) + call(probed_trap, 0, 10));
+}
+
+static long call_threads(long threads, long nr)
+{
+	pthread_t thread[threads];
+	long i, sum = 0;
+
+	for (i = 0; i < threads; i++)
+		if (pthread_create(&thread[i], NULL, thread_calls, (void *)nr))
+			fail("pthread_create");
+	for (i = 0; i < threads; i++) {
+		void *ret;
+
+		pthread_join(thread[i], &ret);
+		sum += (long)ret;
+	}
+	return sum;
+}
+
+static void hex(char *to, const void *from, size_t len)
+{
+	const unsigned char *bytes = from;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		sprintf(to + 2 * i, "%02x", bytes[i]);
+}
+
+/* What we read of ourselves, directly and by /proc/self/mem. */
+static void print_text(FILE *out)
+{
+	char direct[33], file[33], buffer[16] = { 0 };
+	FILE *mem = fopen("/proc/self/mem", "r");
+
+	if (!mem || fseeko(mem, (off_t)(uintptr_t)probed_jump, SEEK_SET) ||
+	    fread(buffer, 1, sizeof(buffer), mem) != sizeof(buffer))
+		fail("/proc/self/mem");
+	fclose(mem);
+	hex(direct, (const void *)probed_jump, 16);
+	hex(file, buffer, 16);
+	fprintf(out, "%s %s", direct, file);
+}
+
+static void child_calls(long nr, int fd)
+{
+	FILE *out = fdopen(fd, "w");
+
+	call(probed_jump, 1, nr);
+	call(probed_trap, 0, nr);
+	print_text(out);
+	fclose(out);
+	_exit(7);
+}
+
+/* Forks a child that calls, and returns what it said of its text. */
+static int fork_once(long nr, char *text, size_t len, int depth)
+{
+	int fd[2], status;
+	ssize_t got;
+	pid_t pid;
+
+	if (pipe(fd))
+		fail("pipe");
+	pid = fork();
+	if (pid < 0)
+		fail("fork");
+	if (!pid) {
+		close(fd[0]);
+		if (!depth)
+			child_calls(nr, fd[1]);
+		call(probed_jump, 1, nr);
+		status = fork_once(nr, text, len, depth - 1);
+		if (write(fd[1], text, strlen(text)) < 0)
+			fail("write");
+		_exit(WEXITSTATUS(status));
+	}
+	close(fd[1]);
+	got = read(fd[0], text, len - 1);
+	text[got > 0 ? got : 0] = 0;
+	close(fd[0]);
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static void command_fork(long nr, int depth)
+{
+	char text[128];
+	int status = fork_once(nr, text, sizeof(text), depth);
+
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 7)
+		printf("died %d\n", status);
+	else
+		printf("%s\n", text);
+}
+
+static long fork_many(long forks, long nr)
+{
+	char text[128];
+	long i, good = 0;
+
+	for (i = 0; i < forks; i++) {
+		int status = fork_once(nr, text, sizeof(text), 0);
+
+		good += WIFEXITED(status) && WEXITSTATUS(status) == 7;
+	}
+	return good;
+}
+
+static void *thread_forks(void *nr)
+{
+	return (void *)fork_many((long)nr, 3);
+}
+
+static long fork_threads(long threads, long nr)
+{
+	pthread_t thread[threads];
+	long i, sum = 0;
+
+	for (i = 0; i < threads; i++)
+		pthread_create(&thread[i], NULL, thread_forks, (void *)nr);
+	for (i = 0; i < threads; i++) {
+		void *ret;
+
+		pthread_join(thread[i], &ret);
+		sum += (long)ret;
+	}
+	return sum;
+}
+
+/* ---- threads in the background ------------------------------------------------ */
+
+static pthread_t busy_thread[64];
+static long busy_nr;
+static atomic_bool busy_stop;
+static atomic_long busy_calls;
+
+static void *thread_busy(void *arg)
+{
+	long nr = 0;
+
+	(void)arg;
+	while (!atomic_load_explicit(&busy_stop, memory_order_relaxed)) {
+		nr += call(probed_jump, 1, 100);
+		call(probed_trap, 0, 1);
+	}
+	atomic_fetch_add(&busy_calls, nr);
+	return NULL;
+}
+
+static void busy_start(long nr)
+{
+	busy_stop = false;
+	for (busy_nr = 0; busy_nr < nr && busy_nr < 64; busy_nr++)
+		pthread_create(&busy_thread[busy_nr], NULL, thread_busy, NULL);
+}
+
+static long busy_end(void)
+{
+	busy_stop = true;
+	while (busy_nr)
+		pthread_join(busy_thread[--busy_nr], NULL);
+	return busy_calls;
+}
+
+/* ---- a library ------------------------------------------------------------------ */
+
+static void *library;
+static long (*library_fn)(long);
+
+static void command_open(const char *file, const char *name)
+{
+	library = dlopen(file, RTLD_NOW);
+	library_fn = library ? (long (*)(long))dlsym(library, name) : NULL;
+	printf("%s\n", library_fn ? "opened" : dlerror());
+}
+
+static void command_close(void)
+{
+	printf("%d\n", dlclose(library));
+}
+
+/* ---- mappings --------------------------------------------------------------------- */
+
+/* Makes the far page writable and back, and writes what is there already. */
+static void command_protect(void)
+{
+	volatile char *byte = far_page + 64;
+
+	if (mprotect(far_page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC))
+		fail("mprotect");
+	*byte = *byte;
+	if (mprotect(far_page, 4096, PROT_READ | PROT_EXEC))
+		fail("mprotect");
+	printf("%ld\n", call(far_function, 2, 10));
+}
+
+/* Moves the far page elsewhere, and calls it there. */
+static void command_move(void)
+{
+	void *there = mremap(far_page, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED,
+			     mmap(NULL, 4096, PROT_NONE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	char text[33];
+
+	if (there == MAP_FAILED)
+		fail("mremap");
+	hex(text, there, 16);
+	printf("%ld %s\n", call((long (*)(long))there, 2, 10), text);
+}
+
+static bool obey(const char *line)
+{
+	char a[256] = "", b[256] = "";
+	long m = 0, n = 0;
+
+	if (sscanf(line, "call %ld", &n) == 1)
+		printf("%ld\n", call(probed_jump, 1, n));
+	else if (sscanf(line, "trap %ld", &n) == 1)
+		printf("%ld\n", call(probed_trap, 0, n));
+	else if (sscanf(line, "far %ld", &n) == 1)
+		printf("%ld\n", call(far_function, 2, n));
+	else if (sscanf(line, "threads %ld %ld", &m, &n) == 2)
+		printf("%ld\n", call_threads(m, n));
+	else if (sscanf(line, "forks %ld %ld", &m, &n) == 2)
+		printf("%ld\n", fork_many(m, n));
+	else if (sscanf(line, "tfork %ld %ld", &m, &n) == 2)
+		printf("%ld\n", fork_threads(m, n));
+	else if (sscanf(line, "fork %ld", &n) == 1)
+		command_fork(n, 0);
+	else if (sscanf(line, "nested %ld", &n) == 1)
+		command_fork(n, 1);
+	else if (sscanf(line, "busy %ld", &n) == 1)
+		busy_start(n), printf("busy\n");
+	else if (!strcmp(line, "idle"))
+		printf("%ld\n", busy_end());
+	else if (sscanf(line, "open %255s %255s", a, b) == 2)
+		command_open(a, b);
+	else if (!strcmp(line, "close"))
+		command_close();
+	else if (sscanf(line, "lib %ld", &n) == 1)
+		printf("%ld\n", call(library_fn, 3, n));
+	else if (!strcmp(line, "protect"))
+		command_protect();
+	else if (!strcmp(line, "move"))
+		command_move();
+	else if (!strcmp(line, "text"))
+		print_text(stdout), printf("\n");
+	else
+		return false;
+	return true;
+}
+
+int main(void)
+{
+	char line[600];
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while (fgets(line, sizeof(line), stdin)) {
+		line[strcspn(line, "\n")] = 0;
+		if (!strcmp(line, "quit"))
+			break;
+		if (!obey(line))
+			printf("what?\n");
+	}
+	return 0;
+}

@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Plans of all functions of real files: whatever is in them, what must be true
+ * of each site, block, trap and chunk is. Ends with a table of what became of
+ * them: "plan table FILE..." prints it for other files, and nothing else.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clean.h"
+#include "insn.h"
+#include "tap.h"
+
+#define PAGE 4096
+
+static struct instr_file *file;
+static struct instr_plan *plan;
+static const struct instr_func *funcs;
+
+/* ---- making them ------------------------------------------------------------ */
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double plan_all(struct instr_distance distance)
+{
+	const char *const all = "*";
+	CLEAN(free) size_t *func = NULL;
+	struct instr_err err;
+	double start;
+	size_t nr;
+
+	if (instr_funcs_match(file, &all, 1, &func, &nr, &err)) {
+		printf("# %s\n", err.text);
+		return 0;
+	}
+	start = now();
+	if (instr_plan_create(file, func, nr, distance, &plan, &err))
+		printf("# %s\n", err.text);
+	return now() - start;
+}
+
+static bool open_file(const char *path)
+{
+	struct instr_err err;
+	size_t nr;
+
+	if (!instr_file_open(path, &file, &err) && !instr_file_funcs(file, &funcs, &nr, &err))
+		return true;
+	printf("# %s\n", err.text);
+	return false;
+}
+
+static void close_file(void)
+{
+	instr_plan_destroy(plan);
+	instr_file_close(file);
+	plan = NULL;
+	file = NULL;
+}
+
+/* ---- what must be true ------------------------------------------------------ */
+
+static bool in_code(int64_t position, uint64_t len)
+{
+	uint64_t offset = (uint64_t)(position - plan->slab_start);
+
+	return position >= plan->slab_start && offset <= plan->code_len &&
+	       len <= plan->code_len - offset;
+}
+
+/* The bytes at @position; NULL: not all of them are in one chunk. */
+static const uint8_t *code_at(int64_t position, uint64_t len)
+{
+	uint64_t offset = (uint64_t)(position - plan->slab_start);
+	size_t first = 0, end = plan->nr_chunks;
+
+	while (first + 1 < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (plan->chunk[middle].offset <= offset)
+			first = middle;
+		else
+			end = middle;
+	}
+
+	const struct instr_chunk *chunk = &plan->chunk[first];
+
+	if (offset < chunk->offset || offset + len > chunk->offset + chunk->len)
+		return NULL;
+	return chunk->bytes + (offset - chunk->offset);
+}
+
+static const struct instr_trap *trap_at(uint64_t offset)
+{
+	size_t first = 0, end = plan->nr_traps;
+
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (plan->traps[middle].offset < offset)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first < plan->nr_traps && plan->traps[first].offset == offset ?
+	       &plan->traps[first] : NULL;
+}
+
+static bool leads_to(uint64_t offset, int64_t target)
+{
+	const struct instr_trap *trap = trap_at(offset);
+
+	return trap && (int64_t)trap->target == target;
+}
+
+static bool byte_traps(uint8_t byte)
+{
+	struct insn insn;
+
+	return byte == 0xcc || !insn_decode(&byte, 1, &insn);
+}
+
+static bool patch_leads_to_slot(const struct instr_plan_site *site)
+{
+	struct insn insn;
+
+	if (site->how == INSTR_HOW_TRAP)
+		return site->patch_len == 1 && site->new[0] == 0xcc &&
+		       site->slot == site->block && leads_to(site->offset, site->slot);
+	return insn_decode(site->new, site->patch_len, &insn) && insn.kind == INSN_JMP &&
+	       insn.len == site->patch_len && site->patch_len <= INSTR_SITE_MAX &&
+	       (int64_t)site->offset + insn.target == site->slot &&
+	       site->offset % PAGE + site->patch_len <= PAGE;
+}
+
+static bool slot_leads_to_block(const struct instr_plan_site *site)
+{
+	const uint8_t *slot = code_at(site->slot, 5);
+	struct insn insn;
+
+	if (site->slot == site->block)
+		return true;
+	return slot && insn_decode(slot, 5, &insn) && insn.kind == INSN_JMP && insn.len == 5 &&
+	       site->slot + insn.target == site->block;
+}
+
+static bool block_decodes(const struct instr_plan_site *site)
+{
+	const uint8_t *block = code_at(site->block, site->block_len);
+	struct insn insn;
+	size_t at;
+
+	if (!block || block != instr_plan_block(plan, site))
+		return false;
+	for (at = 0; at < site->block_len; at += insn.len) {
+		if (!insn_decode(block + at, site->block_len - at, &insn))
+			return false;
+	}
+	return at == site->block_len;
+}
+
+/* Each instruction boundary in the patch traps, and is led to what was moved. */
+static bool boundaries_are_led_on(const struct instr_plan_site *site)
+{
+	for (size_t i = 1; i < site->nr_moved; i++) {
+		const struct instr_moved *moved = &site->moved[i];
+
+		if (moved->old_at < site->patch_len &&
+		    (!byte_traps(site->new[moved->old_at]) ||
+		     !leads_to(site->offset + moved->old_at, site->block + moved->new_at)))
+			return false;
+	}
+	return !site->fragile || leads_to(site->offset, site->slot);
+}
+
+static bool window_is_whole(const struct instr_plan_site *site)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < site->nr_moved; i++) {
+		if (site->moved[i].old_at != at)
+			return false;
+		at += site->moved[i].old_len;
+	}
+	return at == site->window_len && at >= site->patch_len && at <= INSTR_WINDOW_MAX;
+}
+
+static bool counter_is_its_own(const struct instr_plan_site *site, uint64_t counter)
+{
+	int64_t counters = plan->slab_start + (int64_t)plan->code_len;
+	const uint8_t *block = instr_plan_block(plan, site);
+	struct insn insn = { 0 };
+
+	for (size_t at = 0; at < site->displaced_at; at += insn.len) {
+		if (!insn_decode(block + at, site->displaced_at - at, &insn))
+			return false;
+		if (insn.operand_at)
+			return site->counter == counter && counter < plan->data_len &&
+			       site->block + (int64_t)at + insn.len + insn.operand ==
+			       counters + (int64_t)counter;
+	}
+	return false;
+}
+
+/* A slot and a block, by position. */
+struct piece {
+	int64_t start, end;
+};
+
+static int piece_compare(const void *a, const void *b)
+{
+	const struct piece *x = a, *y = b;
+
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+static void pieces_do_not_overlap(void)
+{
+	CLEAN(free) struct piece *piece = calloc(2 * plan->nr + 1, sizeof(*piece));
+	size_t nr = 0, bad = 0;
+
+	piece[nr++] = (struct piece){ plan->slab_start,
+				      plan->slab_start + (int64_t)sizeof(struct instr_descriptor) };
+	for (size_t i = 0; i < plan->nr; i++) {
+		const struct instr_plan_site *site = &plan->site[i];
+
+		if (site->how == INSTR_HOW_REFUSED)
+			continue;
+		piece[nr++] = (struct piece){ site->block, site->block + site->block_len };
+		if (site->slot != site->block)
+			piece[nr++] = (struct piece){ site->slot, site->slot + 5 };
+	}
+	qsort(piece, nr, sizeof(*piece), piece_compare);
+	for (size_t i = 1; i < nr; i++)
+		bad += piece[i].start < piece[i - 1].end;
+	for (size_t i = 0; i < nr; i++)
+		bad += !in_code(piece[i].start, (uint64_t)(piece[i].end - piece[i].start));
+	CHECK(!bad);
+}
+
+static void sites_are_sound(void)
+{
+	uint64_t counter = 0;
+	size_t bad = 0;
+
+	for (size_t i = 0; i < plan->nr; i++) {
+		const struct instr_plan_site *site = &plan->site[i];
+
+		if (site->how == INSTR_HOW_REFUSED) {
+			bad += site->reason < INSTR_REASON_IFUNC;
+			continue;
+		}
+		bool good = CHECK(patch_leads_to_slot(site)) && CHECK(slot_leads_to_block(site)) &&
+			    CHECK(block_decodes(site)) && CHECK(boundaries_are_led_on(site)) &&
+			    CHECK(window_is_whole(site)) && CHECK(counter_is_its_own(site, counter));
+
+		if (!good) {
+			printf("# %s %s\n", instr_file_path(file), funcs[site->func].name);
+			bad++;
+		}
+		counter += 8;
+	}
+	CHECK(!bad);
+}
+
+static void kernel_can_take_it(void)
+{
+	size_t bad = 0;
+
+	for (size_t i = 1; i < plan->nr_sites; i++)
+		bad += plan->sites[i].offset < plan->sites[i - 1].offset + plan->sites[i - 1].len;
+	for (size_t i = 1; i < plan->nr_traps; i++)
+		bad += plan->traps[i].offset <= plan->traps[i - 1].offset;
+	for (size_t i = 0; i < plan->nr_traps; i++)
+		bad += !in_code((int64_t)plan->traps[i].target, 1);
+	for (size_t i = 0; i < plan->nr_sites; i++)
+		bad += !plan->sites[i].len || plan->sites[i].len > INSTR_SITE_MAX;
+	CHECK(!bad);
+	CHECK(plan->slab_start % PAGE == 0 && plan->code_len % PAGE == 0 &&
+	      plan->data_len % PAGE == 0 && plan->data_len && plan->code_len);
+	CHECK(plan->data_len >= 8 * plan->nr_sites);
+}
+
+static void chunks_are_sparse(void)
+{
+	size_t bad = 0;
+
+	for (size_t i = 0; i < plan->nr_chunks; i++) {
+		const struct instr_chunk *chunk = &plan->chunk[i];
+
+		bad += !chunk->len || chunk->offset + chunk->len > plan->code_len;
+		bad += i && chunk->offset / PAGE <= (chunk[-1].offset + chunk[-1].len - 1) / PAGE;
+	}
+	CHECK(!bad);
+}
+
+static void descriptor_tells_the_slab(void)
+{
+	struct instr_descriptor d;
+
+	CHECK(plan->chunk[0].offset == 0 && plan->chunk[0].len >= sizeof(d));
+	memcpy(&d, plan->chunk[0].bytes, sizeof(d));
+	CHECK(!memcmp(d.magic, "\x7finstr\0\1", 8));
+	CHECK(d.start == plan->slab_start && d.length == plan->code_len);
+	CHECK(d.nr == plan->nr_sites && d.reference == 0);
+	for (size_t i = 0; i < plan->nr; i++) {
+		const struct instr_plan_site *site = &plan->site[i];
+
+		if (site->how == INSTR_HOW_JUMP && site->patch_len == 5)
+			CHECK((int64_t)site->offset + d.distance == site->slot);
+	}
+}
+
+/* ---- files ------------------------------------------------------------------ */
+
+static void plan_is_sound(const char *path)
+{
+	if (!CHECK(open_file(path)))
+		return;
+	for (const struct instr_distance *d = instr_distances(file); d->top; d++) {
+		plan_all(*d);
+		if (!CHECK(plan))
+			break;
+		sites_are_sound();
+		pieces_do_not_overlap();
+		kernel_can_take_it();
+		chunks_are_sparse();
+		descriptor_tells_the_slab();
+		instr_plan_destroy(plan);
+		plan = NULL;
+	}
+	close_file();
+}
+
+static void plan_of_libc_is_sound(void)
+{
+	plan_is_sound("/lib/x86_64-linux-gnu/libc.so.6");
+}
+
+static void plan_of_libstdcxx_is_sound(void)
+{
+	plan_is_sound("/usr/lib/x86_64-linux-gnu/libstdc++.so.6");
+}
+
+static void plan_of_bash_is_sound(void)
+{
+	plan_is_sound("/bin/bash");
+}
+
+static void plan_of_python_is_sound(void)
+{
+	plan_is_sound("/usr/bin/python3.11");
+}
+
+static void plan_of_static_program_is_sound(void)
+{
+	plan_is_sound("/sbin/ldconfig");
+}
+
+static void plan_of_compiler_is_sound(void)
+{
+	const char *path = "/usr/lib/gcc/x86_64-linux-gnu/12/cc1";
+
+	if (access(path, R_OK))
+		SKIP("no %s", path);
+	else
+		plan_is_sound(path);
+}
+
+static void create_fails(const size_t *func, size_t nr, uint8_t top, int code)
+{
+	struct instr_distance distance = { .top = top };
+	struct instr_err err = { 0 };
+
+	CHECK(instr_plan_create(file, func, nr, distance, &plan, &err) == code);
+	CHECK(err.code == code && err.text[0]);
+	CHECK(!plan);
+}
+
+static void wrong_requests_are_refused(void)
+{
+	if (!CHECK(open_file("/lib/x86_64-linux-gnu/libc.so.6")))
+		return;
+	create_fails((size_t[]){ 3, 3 }, 2, 0xcc, -EINVAL);
+	create_fails((size_t[]){ 5, 3 }, 2, 0xcc, -EINVAL);
+	create_fails((size_t[]){ (size_t)-1 }, 1, 0xcc, -EINVAL);
+	create_fails((size_t[]){ 3 }, 1, 0x90, -EINVAL);
+	create_fails((size_t[]){ 3 }, 1, 0, -EINVAL);
+	create_fails(NULL, 0, 0xcc, -ENOSPC);
+	close_file();
+}
+
+/* ---- the table -------------------------------------------------------------- */
+
+static void print_table(const char *path)
+{
+	size_t how[3] = { 0 }, reason[INSTR_REASON_MAX] = { 0 };
+	size_t fragile = 0, prefixed = 0, overflow = 0, dead = 0;
+	double seconds;
+
+	if (access(path, R_OK) || !open_file(path))
+		return;
+	seconds = plan_all(instr_distances(file)[0]);
+	for (size_t i = 0; plan && i < plan->nr; i++) {
+		const struct instr_plan_site *site = &plan->site[i];
+
+		how[site->how]++;
+		reason[site->reason]++;
+		fragile += site->fragile;
+		prefixed += site->patch_len > 5;
+		overflow += site->how == INSTR_HOW_JUMP && site->slot != site->block;
+		dead += site->how != INSTR_HOW_REFUSED && !site->flags_live;
+	}
+	if (plan) {
+		printf("# %s, distance %02x\n#   %zu functions: %zu jump (%.2f %%), %zu trap, %zu refused\n",
+		       path, plan->distance.top, plan->nr, how[INSTR_HOW_JUMP],
+		       100.0 * (double)how[INSTR_HOW_JUMP] / (double)plan->nr,
+		       how[INSTR_HOW_TRAP], how[INSTR_HOW_REFUSED]);
+		printf("#   fragile %zu, prefixed %zu, overflowed %zu, flags dead %zu, traps %zu\n",
+		       fragile, prefixed, overflow, dead, plan->nr_traps);
+		for (size_t i = 1; i < INSTR_REASON_MAX; i++) {
+			if (reason[i])
+				printf("#   %6zu %s\n", reason[i], instr_reason_text(i));
+		}
+		printf("#   planned in %.3f s: %.0f functions/s\n", seconds,
+		       (double)plan->nr / seconds);
+	}
+	close_file();
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 2 && !strcmp(argv[1], "table")) {
+		for (int i = 2; i < argc; i++)
+			print_table(argv[i]);
+		return 0;
+	}
+	RUN(plan_of_libc_is_sound);
+	RUN(plan_of_libstdcxx_is_sound);
+	RUN(plan_of_bash_is_sound);
+	RUN(plan_of_python_is_sound);
+	RUN(plan_of_static_program_is_sound);
+	RUN(plan_of_compiler_is_sound);
+	RUN(wrong_requests_are_refused);
+	return tap_done();
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A count: see count.h.
+ *
+ * Whatever fails, or kills us, closing the device undoes all of it.
+ */
+
+#include "count.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "say.h"
+
+/* How often to ask whether the session still is there. */
+#define LOOK_EVERY_MS	1000
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+/* ---- overlays -------------------------------------------------------------- */
+
+/* The session that has an overlay of @file; 0: it can't be found out. */
+static uint32_t find_holder(struct instr_netlink *nl, const struct instr_file *file)
+{
+	struct instr_message *msg;
+	struct stat st;
+	uint32_t session_id = 0;
+	size_t nr;
+
+	if (fstat(instr_file_fd(file), &st) ||
+	    instr_netlink_dump(nl, INSTR_CMD_OVERLAY_GET, &msg, &nr, NULL))
+		return 0;
+	for (size_t i = 0; i < nr; i++)
+		if (msg[i].inode == st.st_ino)
+			session_id = msg[i].session_id;
+	free(msg);
+	return session_id;
+}
+
+static void hint_owner(struct instr_netlink *nl, uint32_t session_id, struct instr_err *err)
+{
+	struct instr_message *msg;
+	size_t nr;
+
+	if (instr_netlink_dump(nl, INSTR_CMD_SESSION_GET, &msg, &nr, NULL))
+		return;
+	for (size_t i = 0; i < nr; i++)
+		if (msg[i].session_id == session_id)
+			instr_hint(err, -EBUSY, "session %u has it, of %s (pid %u); to end it: instrctl remove %u",
+				   session_id, msg[i].comm, msg[i].pid, session_id);
+	free(msg);
+}
+
+static void hint_holder(const struct instr_file *file, struct instr_err *err)
+{
+	struct instr_netlink *nl;
+	uint32_t session_id;
+
+	if (instr_netlink_open(&nl, NULL))
+		return;
+	session_id = find_holder(nl, file);
+	if (session_id)
+		hint_owner(nl, session_id, err);
+	instr_netlink_close(nl);
+}
+
+static int publish(struct count *count, struct target *target, size_t i, struct instr_err *err)
+{
+	int code = instr_dev_overlay_create(count->dev, target->plan[i],
+					    &target->overlay_id[i], err);
+
+	if (code == -EBUSY)
+		hint_holder(target->file, err);
+	if (code)
+		return code;
+	return instr_dev_publish(count->dev, target->overlay_id[i], target->plan[i], err);
+}
+
+int count_prepare(struct count *count, struct targets *targets, struct instr_err *err)
+{
+	int code;
+
+	*count = (struct count) { .pidfd = -1, .run.pidfd = -1, .run.control = -1,
+				  .signals.fd = -1 };
+	code = instr_dev_open(&count->dev, err);
+	for (size_t i = 0; i < targets->nr && !code; i++)
+		for (size_t j = 0; j < targets->target[i].nr_plans && !code; j++)
+			code = publish(count, &targets->target[i], j, err);
+	if (!code)
+		code = instr_signals_take(&count->signals, err);
+	if (code)
+		count_close(count);
+	return code;
+}
+
+/* ---- the beginning --------------------------------------------------------- */
+
+/* Events are listened to before there can be any. */
+static int attach(struct count *count, struct instr_err *err)
+{
+	unsigned int views;
+	int code = instr_watch_open(instr_dev_session_id(count->dev), &count->watch, err);
+
+	if (!code)
+		code = instr_dev_attach(count->dev, count->pid, &views, err);
+	if (code)
+		return code;
+	count->attached = true;
+	count->seconds = now();
+	say(SAY_MORE, "process %d: %u mapping%s", count->pid, views, views == 1 ? "" : "s");
+	return 0;
+}
+
+int count_begin_pid(struct count *count, pid_t pid, struct instr_err *err)
+{
+	int code = instr_pidfd_open(pid, &count->pidfd, err);
+
+	count->pid = pid;
+	return code ?: attach(count, err);
+}
+
+/*
+ * Until the program is run the process is a copy of us. What that calls on its
+ * way there is not the program's.
+ */
+static int skip_spaces(struct count *count, struct instr_err *err)
+{
+	struct instr_space_next space = { 0 };
+	int more;
+
+	while ((more = instr_dev_space_next(count->dev, &space, err)) > 0)
+		count->skip_space = space.space_id;
+	return more;
+}
+
+int count_begin_command(struct count *count, char *const *argv, int *status,
+			struct instr_err *err)
+{
+	int code;
+
+	*status = EXIT_BEFORE;
+	/* Before the watch has its thread: a fork copies only the one that calls it. */
+	code = instr_run_start(argv, &count->signals, &count->run, err);
+	if (code)
+		return code;
+	count->argv = argv;
+	count->pid = count->run.pid;
+	count->pidfd = count->run.pidfd;
+	code = attach(count, err);
+	if (!code)
+		code = skip_spaces(count, err);
+	if (code) {
+		instr_run_abort(&count->run);
+		return code;
+	}
+	code = instr_run_release(&count->run, argv[0], err);
+	if (code) {
+		instr_run_wait(&count->run);
+		*status = code == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+	}
+	return code;
+}
+
+/* ---- waiting --------------------------------------------------------------- */
+
+/*
+ * The terminal sends SIGINT and SIGQUIT to a program of ours as well: it decides
+ * what they mean. SIGTERM is passed on. All of them end counting in another's.
+ */
+static bool is_told(struct count *count)
+{
+	int number = instr_signals_next(&count->signals);
+
+	if (number == SIGTERM && count->argv)
+		kill(count->pid, SIGTERM);
+	return number && !count->argv;
+}
+
+static bool is_removed(struct count *count)
+{
+	struct instr_info info;
+
+	return instr_dev_info(count->dev, &info, NULL) == -ESHUTDOWN;
+}
+
+/* At least one, so that poll(2) does not spin on what is left of a millisecond. */
+static int poll_time(double deadline)
+{
+	double left = deadline ? (deadline - now()) * 1e3 + 1 : LOOK_EVERY_MS;
+
+	return left > LOOK_EVERY_MS ? LOOK_EVERY_MS : left < 0 ? 0 : left;
+}
+
+enum count_stop count_wait(struct count *count, double timeout)
+{
+	double deadline = timeout ? now() + timeout : 0;
+	struct pollfd fds[] = {
+		{ .fd = count->pidfd, .events = POLLIN },
+		{ .fd = count->signals.fd, .events = POLLIN },
+	};
+
+	for (;;) {
+		int nr = poll(fds, 2, count->argv && !deadline ? -1 : poll_time(deadline));
+
+		if (fds[0].revents & POLLIN)
+			return COUNT_ENDED;
+		if (nr > 0 && is_told(count))
+			return COUNT_TOLD;
+		if (deadline && now() >= deadline)
+			return COUNT_TIMEOUT;
+		if (!count->argv && is_removed(count))
+			return COUNT_REMOVED;
+	}
+}
+
+/* ---- the end --------------------------------------------------------------- */
+
+void count_end(struct count *count)
+{
+	if (!count->attached)
+		return;
+	/* Fails if the process is not there any more, or the session is not: so be it. */
+	instr_dev_detach(count->dev, count->pid, NULL);
+	count->attached = false;
+	count->seconds = now() - count->seconds;
+	instr_watch_settle(count->watch);
+}
+
+int count_status(struct count *count)
+{
+	int status = instr_run_wait(&count->run);
+
+	count->pidfd = -1;
+	return status;
+}
+
+void count_close(struct count *count)
+{
+	instr_watch_close(count->watch);
+	instr_dev_close(count->dev);
+	if (count->pidfd >= 0 && !count->argv)
+		close(count->pidfd);
+	if (count->signals.fd >= 0)
+		instr_signals_give_back(&count->signals);
+	*count = (struct count) { .pidfd = -1, .signals.fd = -1 };
+}

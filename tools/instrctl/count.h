@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A count: a session of the module that counts calls in one program.
+ *
+ *	count_prepare	the overlays are there, nothing shows them yet
+ *	count_begin	the program is counted in, and runs
+ *	count_wait	... until it ends, or we are told to stop
+ *	count_end	it runs the files' own text again
+ *	count_close	the session is gone
+ */
+#ifndef INSTRCTL_COUNT_H
+#define INSTRCTL_COUNT_H
+
+#include "libinstr/dev.h"
+#include "libinstr/run.h"
+#include "libinstr/watch.h"
+#include "target.h"
+
+struct count {
+	struct instr_dev *dev;
+	struct instr_watch *watch;
+	struct instr_signals signals;
+
+	/* Either a program of ours, with its arguments, or a pid. */
+	char *const *argv;
+	struct instr_run run;
+	pid_t pid;
+	int pidfd;
+
+	bool attached;
+	/* Spaces up to this one are of the process that was not the program yet. */
+	uint32_t skip_space;
+	double seconds;
+};
+
+enum count_stop {
+	COUNT_ENDED,		/* the program ended */
+	COUNT_TOLD,		/* by a signal */
+	COUNT_TIMEOUT,
+	COUNT_REMOVED,		/* somebody removed the session */
+};
+
+int count_prepare(struct count *count, struct targets *targets, struct instr_err *err);
+
+/* Counts in a process that runs. */
+int count_begin_pid(struct count *count, pid_t pid, struct instr_err *err);
+/*
+ * Counts in a program from its first instruction on. *status: what to exit with
+ * if it fails.
+ */
+int count_begin_command(struct count *count, char *const *argv, int *status,
+			struct instr_err *err);
+
+/* @timeout: seconds from the beginning of this call; 0: for ever. */
+enum count_stop count_wait(struct count *count, double timeout);
+void count_end(struct count *count);
+/* The status of the program, as of wait(2), once it has ended. */
+int count_status(struct count *count);
+void count_close(struct count *count);
+
+#endif

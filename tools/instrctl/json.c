@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * JSON: a thin layer that can't fail and writes only valid text.
+ */
+
+#include "json.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "say.h"
+
+struct json_object *json_begin(void)
+{
+	struct json_object *object = json_object_new_object();
+
+	if (!object)
+		out_of_memory();
+	json_add_number(object, "format", 1);
+	return object;
+}
+
+/* The length of the UTF-8 sequence at @text, or 0. */
+static size_t utf8_len(const unsigned char *text)
+{
+	size_t len = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 :
+		     text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < len; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	/* Overlong forms, surrogates, and what is beyond Unicode. */
+	if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+	    (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+void json_add_text(struct json_object *object, const char *key, const char *text)
+{
+	char *clean = malloc(3 * strlen(text) + 1), *to = clean;
+
+	if (!clean)
+		out_of_memory();
+	while (*text) {
+		size_t len = utf8_len((const unsigned char *)text);
+
+		to = mempcpy(to, len ? text : "\xef\xbf\xbd", len ?: 3);
+		text += len ?: 1;
+	}
+	json_object_object_add(object, key, json_object_new_string_len(clean, to - clean));
+	free(clean);
+}
+
+void json_add_number(struct json_object *object, const char *key, uint64_t value)
+{
+	json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+void json_add_bool(struct json_object *object, const char *key, int value)
+{
+	json_object_object_add(object, key, json_object_new_boolean(value));
+}
+
+void json_add_hex(struct json_object *object, const char *key, uint64_t value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, value);
+	json_add_text(object, key, text);
+}
+
+void json_add_bytes(struct json_object *object, const char *key, const uint8_t *bytes, size_t len)
+{
+	char text[2 * len + 1];
+
+	text[0] = '\0';
+	for (size_t i = 0; i < len; i++)
+		sprintf(text + 2 * i, "%02x", bytes[i]);
+	json_add_text(object, key, text);
+}
+
+struct json_object *json_add_array(struct json_object *object, const char *key)
+{
+	struct json_object *array = json_object_new_array();
+
+	if (!array)
+		out_of_memory();
+	json_object_object_add(object, key, array);
+	return array;
+}
+
+struct json_object *json_append(struct json_object *array)
+{
+	struct json_object *object = json_object_new_object();
+
+	if (!object)
+		out_of_memory();
+	json_object_array_add(array, object);
+	return object;
+}
+
+void json_end(struct json_object *object, FILE *out)
+{
+	fputs(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
+						     JSON_C_TO_STRING_NOSLASHESCAPE), out);
+	fputc('\n', out);
+	json_object_put(object);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The FILE of a FILE:GLOB.
+ */
+#ifndef INSTRCTL_LIBRARY_H
+#define INSTRCTL_LIBRARY_H
+
+#include "target.h"
+
+/*
+ * @name is a path if it has a '/', else the file name or soname of a library.
+ * *ret opens the file, and is freed by the caller. -ENOENT: no such library.
+ */
+int library_path(const struct subject *subject, const char *name, char **ret,
+		 struct instr_err *err);
+
+#endif

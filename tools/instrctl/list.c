@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * instrctl list: the functions of a file.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "json.h"
+#include "libinstr/table.h"
+#include "preview.h"
+#include "say.h"
+
+const char help_list[] =
+	"Lists the functions of FILE, a path or the name of a command or library, and\n"
+	"how their calls would be counted: by a jump, by a trap (slower), or not at all\n"
+	"(refused), and why it is not a jump. Needs no root and no module.\n"
+	"\n"
+	"  -f, --function GLOB  only functions with such a name; 0xADDR: the one there\n"
+	"  -j, --json           print one line of JSON\n"
+	"\n"
+	"Columns are aligned on a terminal, and separated by one tab elsewhere. The last\n"
+	"line is a summary. Sizes are in bytes.\n";
+
+static void print_text(const struct preview *preview)
+{
+	static const char *const heads[] = { ">address", ">size", "how", "reason", "name" };
+	struct instr_table *table = instr_table_create(5, heads);
+	char summary[128];
+
+	if (!table)
+		out_of_memory();
+	for (size_t i = 0; i < preview->plan->nr; i++) {
+		const struct instr_plan_site *site = &preview->plan->site[i];
+		const struct instr_func *func = &preview->func[site->func];
+		const char *reason = instr_reason_text(site->reason);
+
+		instr_table_cell(table, "0x%" PRIx64, func->vaddr);
+		instr_table_cell(table, "%" PRIu64, func->size);
+		instr_table_cell(table, "%s", instr_how_name(site->how));
+		instr_table_cell(table, "%s", *reason ? reason : "-");
+		instr_table_cell(table, "%s", func->name);
+	}
+	if (instr_table_print(table, stdout))
+		out_of_memory();
+	instr_table_destroy(table);
+	preview_summary(preview, summary, sizeof(summary));
+	puts(summary);
+}
+
+static void print_json(const struct preview *preview)
+{
+	struct json_object *top = json_begin();
+	struct json_object *functions;
+
+	json_add_text(top, "file", instr_file_path(preview->file));
+	functions = json_add_array(top, "functions");
+	for (size_t i = 0; i < preview->plan->nr; i++) {
+		const struct instr_plan_site *site = &preview->plan->site[i];
+		const struct instr_func *func = &preview->func[site->func];
+		struct json_object *row = json_append(functions);
+
+		json_add_text(row, "name", func->name);
+		json_add_hex(row, "address", func->vaddr);
+		json_add_number(row, "size", func->size);
+		json_add_text(row, "how", instr_how_name(site->how));
+		json_add_text(row, "reason", instr_reason_text(site->reason));
+	}
+	json_add_number(top, "jump", preview->count[INSTR_HOW_JUMP]);
+	json_add_number(top, "trap", preview->count[INSTR_HOW_TRAP]);
+	json_add_number(top, "refused", preview->count[INSTR_HOW_REFUSED]);
+	json_end(top, stdout);
+}
+
+int cmd_list(int argc, char **argv)
+{
+	return preview_main(argc, argv, print_text, print_json);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * instrctl plan: what would be changed in memory.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "json.h"
+#include "libinstr/table.h"
+#include "preview.h"
+#include "say.h"
+
+const char help_plan[] =
+	"Prints for each function of FILE what counting its calls would change in the\n"
+	"memory of a program that runs it, and does not do it. Needs no root and no\n"
+	"module. Addresses are as linked; a program moves text and slab alike.\n"
+	"\n"
+	"  before   what the file has there\n"
+	"  after    what such a program would run instead\n"
+	"  slot     where the jump, or the trap, leads\n"
+	"  block    the code there: it counts, runs what was displaced, goes back\n"
+	"  counter  its place in the slab's data\n"
+	"\n"
+	"  -f, --function GLOB  only functions with such a name; 0xADDR: the one there\n"
+	"  -j, --json           print one line of JSON; bytes are in hexadecimal\n";
+
+/* ---- places ---------------------------------------------------------------- */
+
+/* Positions and vaddrs are one distance apart in the whole text. */
+static uint64_t vaddr_of(const struct preview *preview, const struct instr_plan_site *site,
+			 int64_t position)
+{
+	return instr_file_text_vaddr(preview->file, site->offset) +
+	       (uint64_t)position - site->offset;
+}
+
+/* The window as it would be shown. */
+static void bytes_after(const struct instr_plan_site *site, uint8_t *bytes)
+{
+	memcpy(bytes, site->old, site->window_len);
+	memcpy(bytes, site->new, site->patch_len);
+}
+
+/* ---- text ------------------------------------------------------------------ */
+
+#define BYTES_A_LINE 8
+
+static void print_insn(const char *title, uint64_t vaddr, const uint8_t *bytes, size_t len,
+		       const char *insn)
+{
+	printf("  %-8s %12" PRIx64 "  ", title, vaddr);
+	for (size_t i = 0; i < BYTES_A_LINE || i < len; i++)
+		if (i < len)
+			printf("%02x ", bytes[i]);
+		else
+			printf("   ");
+	printf(" %s\n", insn);
+}
+
+/* What can't be decoded is shown byte by byte. */
+static void print_code(const char *title, uint64_t vaddr, const uint8_t *bytes, size_t len)
+{
+	char text[128];
+	int done;
+
+	for (size_t at = 0; at < len; at += done, title = "") {
+		done = instr_insn_format(bytes + at, len - at, vaddr + at, text, sizeof(text));
+		if (done <= 0) {
+			snprintf(text, sizeof(text), ".byte 0x%02x", bytes[at]);
+			done = 1;
+		}
+		instr_text_clean(text);
+		print_insn(title, vaddr + at, bytes + at, done, text);
+	}
+}
+
+/*
+ * Of what is shown only the first instruction is ever run from there: the bytes
+ * behind it are what is left of the old ones.
+ */
+static void print_after(uint64_t vaddr, const struct instr_plan_site *site)
+{
+	uint8_t after[INSTR_WINDOW_MAX];
+	size_t first = site->how == INSTR_HOW_JUMP ? site->patch_len : 1;
+
+	bytes_after(site, after);
+	print_code("after", vaddr, after, first);
+	if (site->window_len > first)
+		print_insn("", vaddr + first, after + first, site->window_len - first,
+			   "(not run from here)");
+}
+
+static void print_site(const struct preview *preview, const struct instr_plan_site *site)
+{
+	uint64_t vaddr = instr_file_text_vaddr(preview->file, site->offset);
+	char name[256];
+
+	snprintf(name, sizeof(name), "%s", preview->func[site->func].name);
+	instr_text_clean(name);
+	printf("%s: %s%s%s\n", name, instr_how_name(site->how),
+	       site->reason ? ": " : "", instr_reason_text(site->reason));
+	if (site->how == INSTR_HOW_REFUSED)
+		return;
+
+	print_code("before", vaddr, site->old, site->window_len);
+	print_after(vaddr, site);
+	printf("  %-8s %12" PRIx64 "\n", "slot", vaddr_of(preview, site, site->slot));
+	print_code("block", vaddr_of(preview, site, site->block),
+		   instr_plan_block(preview->plan, site), site->block_len);
+	printf("  %-8s %12" PRIx64 "\n\n", "counter", site->counter);
+}
+
+static void print_text(const struct preview *preview)
+{
+	const struct instr_plan *plan = preview->plan;
+	char summary[128];
+
+	for (size_t i = 0; i < plan->nr; i++)
+		print_site(preview, &plan->site[i]);
+	preview_summary(preview, summary, sizeof(summary));
+	puts(summary);
+	printf("slab: %" PRIu64 " bytes of code, %" PRIu64 " bytes of data, at %" PRId64
+	       " bytes from the text\n", plan->code_len, plan->data_len, plan->slab_start);
+}
+
+/* ---- JSON ------------------------------------------------------------------ */
+
+static void add_place(struct json_object *row, const struct preview *preview,
+		      const struct instr_plan_site *site)
+{
+	uint8_t after[INSTR_WINDOW_MAX];
+
+	bytes_after(site, after);
+	json_add_hex(row, "address", instr_file_text_vaddr(preview->file, site->offset));
+	json_add_number(row, "offset", site->offset);
+	json_add_bytes(row, "before", site->old, site->window_len);
+	json_add_bytes(row, "after", after, site->window_len);
+	json_add_number(row, "patch_len", site->patch_len);
+	json_add_hex(row, "slot", vaddr_of(preview, site, site->slot));
+	json_add_hex(row, "block_address", vaddr_of(preview, site, site->block));
+	json_add_bytes(row, "block", instr_plan_block(preview->plan, site), site->block_len);
+	json_add_number(row, "counter", site->counter);
+}
+
+static void print_json(const struct preview *preview)
+{
+	const struct instr_plan *plan = preview->plan;
+	struct json_object *top = json_begin();
+	struct json_object *sites;
+
+	json_add_text(top, "file", instr_file_path(preview->file));
+	sites = json_add_array(top, "sites");
+	for (size_t i = 0; i < plan->nr; i++) {
+		const struct instr_plan_site *site = &plan->site[i];
+		struct json_object *row = json_append(sites);
+
+		json_add_text(row, "function", preview->func[site->func].name);
+		json_add_text(row, "how", instr_how_name(site->how));
+		json_add_text(row, "reason", instr_reason_text(site->reason));
+		if (site->how != INSTR_HOW_REFUSED)
+			add_place(row, preview, site);
+	}
+	json_add_number(top, "code_len", plan->code_len);
+	json_add_number(top, "data_len", plan->data_len);
+	json_end(top, stdout);
+}
+
+int cmd_plan(int argc, char **argv)
+{
+	return preview_main(argc, argv, print_text, print_json);
+}

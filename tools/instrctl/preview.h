@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A preview: the plan of a file, made for nobody but a reader. Shared by list
+ * and plan.
+ */
+#ifndef INSTRCTL_PREVIEW_H
+#define INSTRCTL_PREVIEW_H
+
+#include "cmd.h"
+#include "libinstr/libinstr.h"
+
+struct preview {
+	struct instr_file *file;
+	const struct instr_func *func;
+	size_t nr;
+	size_t *chosen;		/* indices of @func, as the sites of @plan */
+	struct instr_plan *plan;
+	size_t count[INSTR_HOW_TRAP + 1];	/* sites of each enum instr_how */
+};
+
+/* The verb: its command line, and one of two ways to print. Returns the exit status. */
+int preview_main(int argc, char **argv, void (*print_text)(const struct preview *preview),
+		 void (*print_json)(const struct preview *preview));
+
+/* "3 functions: 2 jump, 1 trap, 0 refused" */
+void preview_summary(const struct preview *preview, char *text, size_t text_len);
+
+#endif

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The report of a count.
+ *
+ * The program has one row a function. If it was counted in several of its images
+ * each has rows of its own, with its name in them.
+ */
+
+#include "report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "libinstr/table.h"
+#include "say.h"
+
+struct row {
+	uint64_t calls;
+	const struct target *target;
+	const struct instr_func *func;
+	const struct result_space *space;	/* NULL: of all of them */
+};
+
+struct rows {
+	size_t nr;
+	struct row *row;
+	size_t uncalled;	/* functions, whatever the spaces */
+};
+
+/* ---- rows ------------------------------------------------------------------ */
+
+static uint64_t sum(const struct result *result, size_t site)
+{
+	uint64_t calls = 0;
+
+	for (size_t i = 0; i < result->nr; i++)
+		calls += result->space[i].calls[site];
+	return calls;
+}
+
+static void add_rows(const struct report *report, const struct target *target, size_t i,
+		     struct rows *rows)
+{
+	const struct result *result = report->result;
+	size_t site = target->first + i;
+	struct row row = {
+		.calls = sum(result, site),
+		.target = target,
+		.func = target_func(target, i),
+	};
+
+	rows->uncalled += row.calls == 0;
+	if (result->nr_active < 2) {
+		rows->row[rows->nr++] = row;
+		return;
+	}
+	for (size_t j = 0; j < result->nr; j++) {
+		if (!result->space[j].active)
+			continue;
+		row.space = &result->space[j];
+		row.calls = row.space->calls[site];
+		rows->row[rows->nr++] = row;
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->calls != y->calls)
+		return x->calls < y->calls ? 1 : -1;
+	return strcmp(x->func->name, y->func->name);
+}
+
+static void rows_create(const struct report *report, struct rows *rows)
+{
+	size_t columns = report->result->nr_active ?: 1;
+
+	*rows = (struct rows) { 0 };
+	rows->row = calloc(report->targets->nr_sites * columns, sizeof(*rows->row));
+	if (!rows->row)
+		out_of_memory();
+	for (size_t i = 0; i < report->targets->nr; i++) {
+		const struct target *target = &report->targets->target[i];
+
+		for (size_t j = 0; j < target->nr; j++)
+			if (target_site(target, j)->how != INSTR_HOW_REFUSED)
+				add_rows(report, target, j, rows);
+	}
+	qsort(rows->row, rows->nr, sizeof(*rows->row), compare);
+}
+
+/* ---- what the events told -------------------------------------------------- */
+
+struct children {
+	uint32_t space_id;	/* of one space; 0: of all */
+	unsigned long forks, vforks;
+};
+
+static void add_children(const struct instr_process *process, void *arg)
+{
+	struct children *children = arg;
+
+	if (children->space_id && process->space_id != children->space_id)
+		return;
+	children->forks += process->children;
+	children->vforks += process->vforks;
+}
+
+static struct children count_children(const struct report *report, uint32_t space_id)
+{
+	struct children children = { .space_id = space_id };
+
+	instr_watch_each(report->watch, add_children, &children);
+	return children;
+}
+
+static size_t count_refused(const struct target *target)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < target->nr; i++)
+		nr += target_site(target, i)->how == INSTR_HOW_REFUSED;
+	return nr;
+}
+
+static const char *refusal_text(int error)
+{
+	switch (error) {
+	case EEXIST:
+	case ENOSPC:
+		return "the place of its slab is taken";
+	case ENOMEM:
+		return "out of memory";
+	case EPERM:
+	case EACCES:
+		return "it may not map the slab";
+	default:
+		return strerror(error);
+	}
+}
+
+/* ---- text ------------------------------------------------------------------ */
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+/* In threes on a terminal, as they are for people only there. */
+static void add_calls(struct instr_table *table, uint64_t calls, bool grouped)
+{
+	char text[32];
+	char *at = text + sizeof(text) - 1;
+	int digits = 0;
+
+	*at = '\0';
+	do {
+		if (grouped && digits && digits % 3 == 0)
+			*--at = ',';
+		*--at = '0' + calls % 10;
+		digits++;
+	} while (calls /= 10);
+	instr_table_cell(table, "%s", at);
+}
+
+static void print_rows(const struct report *report, const struct rows *rows, FILE *out)
+{
+	static const char *const heads[] = { ">calls", "function", "process" };
+	bool several = report->result->nr_active > 1;
+	struct instr_table *table = instr_table_create(several ? 3 : 2, heads);
+
+	if (!table)
+		out_of_memory();
+	for (size_t i = 0; i < rows->nr; i++) {
+		const struct row *row = &rows->row[i];
+		bool named = report->targets->nr > 1;
+
+		if (!row->calls && !report->all)
+			continue;
+		add_calls(table, row->calls, instr_is_terminal(out));
+		instr_table_cell(table, "%s%s%s", named ? base_name(row->target->name) : "",
+				 named ? ":" : "", row->func->name);
+		if (several)
+			instr_table_cell(table, "%d %s", row->space->pid, row->space->comm);
+	}
+	if (instr_table_print(table, out))
+		out_of_memory();
+	instr_table_destroy(table);
+}
+
+static const char *plural(unsigned long nr, const char *one, const char *many)
+{
+	return nr == 1 ? one : many;
+}
+
+static void print_refused(const struct targets *targets, FILE *out)
+{
+	for (size_t i = 0; i < targets->nr; i++) {
+		size_t nr = count_refused(&targets->target[i]);
+
+		if (nr)
+			fprintf(out, "%zu function%s can't be counted; see: instrctl list %s\n",
+				nr, plural(nr, "", "s"), targets->target[i].name);
+	}
+}
+
+static void print_spaces(const struct result *result, FILE *out)
+{
+	for (size_t i = 0; i < result->nr; i++) {
+		const struct result_space *space = &result->space[i];
+
+		if (space->refused)
+			fprintf(out, "process %d: a mapping was left alone, not counted: %s\n",
+				space->pid, refusal_text(space->refused));
+		if (space->private_pages)
+			fprintf(out, "process %d: %u changed page%s not shown, not counted: it has copies of its own (breakpoints?)\n",
+				space->pid, space->private_pages,
+				plural(space->private_pages, " is", "s are"));
+	}
+	if (!result->nr)
+		fprintf(out, "the program mapped none of the files\n");
+}
+
+static void print_children(const struct report *report, FILE *out)
+{
+	struct children children = count_children(report, 0);
+
+	if (children.forks)
+		fprintf(out, "%lu child%s ran on the file's own text, not counted\n",
+			children.forks, plural(children.forks, "", "ren"));
+	if (children.vforks)
+		fprintf(out, "%lu child%s began in the same memory (vfork)\n",
+			children.vforks, plural(children.vforks, "", "ren"));
+}
+
+void report_text(const struct report *report, FILE *out)
+{
+	unsigned int lost = instr_watch_lost(report->watch);
+	struct rows rows;
+
+	rows_create(report, &rows);
+	print_rows(report, &rows, out);
+	if (rows.uncalled && !report->all)
+		fprintf(out, "%zu function%s not called\n", rows.uncalled,
+			plural(rows.uncalled, " was", "s were"));
+	print_refused(report->targets, out);
+	print_spaces(report->result, out);
+	print_children(report, out);
+	fprintf(out, "%u event%s lost\n", lost, plural(lost, "", "s"));
+	free(rows.row);
+}
+
+/* ---- JSON ------------------------------------------------------------------ */
+
+static void add_process(struct json_object *row, const struct result_space *space)
+{
+	struct json_object *process = json_object_new_object();
+
+	json_add_number(process, "pid", space->pid);
+	json_add_text(process, "comm", space->comm);
+	json_object_object_add(row, "process", process);
+}
+
+static void add_functions(struct json_object *top, const struct rows *rows)
+{
+	struct json_object *functions = json_add_array(top, "functions");
+
+	for (size_t i = 0; i < rows->nr; i++) {
+		const struct row *row = &rows->row[i];
+		struct json_object *object = json_append(functions);
+
+		json_add_text(object, "function", row->func->name);
+		json_add_text(object, "file", row->target->name);
+		json_add_hex(object, "address", row->func->vaddr);
+		json_add_number(object, "calls", row->calls);
+		if (row->space)
+			add_process(object, row->space);
+	}
+}
+
+static void add_refused(struct json_object *top, const struct targets *targets)
+{
+	struct json_object *refused = json_add_array(top, "refused");
+
+	for (size_t i = 0; i < targets->nr; i++) {
+		const struct target *target = &targets->target[i];
+
+		for (size_t j = 0; j < target->nr; j++) {
+			const struct instr_plan_site *site = target_site(target, j);
+			struct json_object *row;
+
+			if (site->how != INSTR_HOW_REFUSED)
+				continue;
+			row = json_append(refused);
+			json_add_text(row, "function", target_func(target, j)->name);
+			json_add_text(row, "file", target->name);
+			json_add_text(row, "reason", instr_reason_text(site->reason));
+		}
+	}
+}
+
+static void add_processes(struct json_object *top, const struct report *report)
+{
+	struct json_object *processes = json_add_array(top, "processes");
+
+	for (size_t i = 0; i < report->result->nr; i++) {
+		const struct result_space *space = &report->result->space[i];
+		struct children children = count_children(report, space->id);
+		struct json_object *row = json_append(processes);
+
+		json_add_number(row, "pid", space->pid);
+		json_add_text(row, "comm", space->comm);
+		json_add_number(row, "space", space->id);
+		json_add_number(row, "children", children.forks);
+		json_add_number(row, "vfork_children", children.vforks);
+		json_add_text(row, "refused", space->refused ? refusal_text(space->refused) : "");
+		json_add_number(row, "private_pages", space->private_pages);
+	}
+}
+
+void report_json(const struct report *report, FILE *out)
+{
+	struct children children = count_children(report, 0);
+	struct json_object *top = json_begin();
+	struct rows rows;
+
+	rows_create(report, &rows);
+	add_functions(top, &rows);
+	add_refused(top, report->targets);
+	add_processes(top, report);
+	json_add_number(top, "children", children.forks);
+	json_add_number(top, "vfork_children", children.vforks);
+	json_object_object_add(top, "seconds", json_object_new_double(report->seconds));
+	json_add_number(top, "lost_events", instr_watch_lost(report->watch));
+	json_end(top, out);
+	free(rows.row);
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A result: read from the module, space by space.
+ */
+
+#include "result.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "say.h"
+
+/* Counters of one overlay in one space, added to those of its alternatives. */
+static int add_counters(struct count *count, const struct target *target, size_t alternative,
+			struct result_space *space, struct instr_err *err)
+{
+	const struct instr_plan *plan = target->plan[alternative];
+	size_t nr = plan->data_len / sizeof(uint64_t);
+	uint64_t *counters = calloc(nr, sizeof(*counters));
+	int code;
+
+	if (!counters)
+		out_of_memory();
+	code = instr_dev_data_read(count->dev, space->id, target->overlay_id[alternative],
+				   counters, nr, err);
+	for (size_t i = 0; i < plan->nr && !code; i++) {
+		const struct instr_plan_site *site = &plan->site[i];
+
+		if (site->how == INSTR_HOW_REFUSED)
+			continue;
+		space->calls[target->first + i] += counters[site->counter / sizeof(*counters)];
+	}
+	free(counters);
+	return code;
+}
+
+static int read_space(struct count *count, const struct targets *targets,
+		      struct result_space *space, struct instr_err *err)
+{
+	int code = 0;
+
+	space->calls = calloc(targets->nr_sites, sizeof(*space->calls));
+	if (!space->calls)
+		out_of_memory();
+	for (size_t i = 0; i < targets->nr; i++)
+		for (size_t j = 0; j < targets->target[i].nr_plans && !code; j++)
+			code = add_counters(count, &targets->target[i], j, space, err);
+	for (size_t i = 0; i < targets->nr_sites; i++)
+		space->active |= space->calls[i] != 0;
+	return code;
+}
+
+static struct result_space *add_space(struct result *result, struct count *count,
+				      const struct instr_space_next *next)
+{
+	struct result_space *space;
+
+	result->space = reallocarray(result->space, result->nr + 1, sizeof(*space));
+	if (!result->space)
+		out_of_memory();
+	space = &result->space[result->nr++];
+	*space = (struct result_space) {
+		.id = next->space_id,
+		/* A process that ended has none; children are never counted in. */
+		.pid = next->out_pid ?: count->pid,
+		.refused = next->out_refused,
+		.private_pages = next->out_private,
+		.active = next->out_slabs != 0,
+	};
+	memcpy(space->comm, next->out_comm, sizeof(space->comm));
+	return space;
+}
+
+int result_read(struct count *count, const struct targets *targets, struct result *ret,
+		struct instr_err *err)
+{
+	struct instr_space_next next = { .space_id = count->skip_space };
+	int code;
+
+	*ret = (struct result) { 0 };
+	while ((code = instr_dev_space_next(count->dev, &next, err)) > 0) {
+		struct result_space *space = add_space(ret, count, &next);
+
+		code = read_space(count, targets, space, err);
+		if (code)
+			break;
+		ret->nr_active += space->active;
+	}
+	if (code)
+		result_free(ret);
+	return code;
+}
+
+void result_free(struct result *result)
+{
+	for (size_t i = 0; i < result->nr; i++)
+		free(result->space[i].calls);
+	free(result->space);
+	*result = (struct result) { 0 };
+}

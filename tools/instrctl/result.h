@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A result: what was counted, by function and by space.
+ */
+#ifndef INSTRCTL_RESULT_H
+#define INSTRCTL_RESULT_H
+
+#include "count.h"
+
+/* The program in one of its images; a new one begins with each exec. */
+struct result_space {
+	uint32_t id;
+	pid_t pid;
+	char comm[16];
+	uint32_t refused;	/* errno of the last mapping that was, or 0 */
+	uint32_t private_pages;
+	bool active;		/* something of it was, or could be, counted */
+	uint64_t *calls;	/* by the number of the site among all targets' */
+};
+
+struct result {
+	size_t nr;
+	struct result_space *space;
+	size_t nr_active;
+};
+
+/* Only once, when counting has ended. */
+int result_read(struct count *count, const struct targets *targets, struct result *ret,
+		struct instr_err *err);
+void result_free(struct result *result);
+
+#endif

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * instrctl stat: count calls.
+ */
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "count.h"
+#include "report.h"
+#include "result.h"
+#include "say.h"
+#include "target.h"
+
+const char help_stat[] =
+	"Counts the calls of functions, each one of them, in the process PID until it ends\n"
+	"or this is interrupted, or in CMD from its first instruction to its end. The\n"
+	"files are not changed, and nobody else's calls are counted; children of the\n"
+	"program run unchanged.\n"
+	"\n"
+	"  -f, --function GLOB       functions of the program's own file (of a script: its\n"
+	"                            interpreter); 0xADDR: the one at that address\n"
+	"  -f, --function FILE:GLOB  functions of a file: a path, or the name of a library\n"
+	"                            that the program has or will load\n"
+	"  -p, --pid PID             count in a process that runs\n"
+	"  -t, --timeout SECONDS     stop counting then; CMD goes on\n"
+	"  -a, --all                 rows also for functions that were not called\n"
+	"  -j, --json                print one line of JSON, with all functions\n"
+	"  -o, --output FILE         where to print it\n"
+	"\n"
+	"Without -o the table goes to stdout with -p, and to stderr with CMD, as stdout is\n"
+	"CMD's. JSON goes to stdout, with CMD as its last line. Columns are aligned on a\n"
+	"terminal, and separated by one tab elsewhere.\n"
+	"\n"
+	"Exit status with CMD: that of CMD, or death by the same signal; 125 if something\n"
+	"failed before CMD ran, 126 if CMD can't be run, 127 if it was not found. A CMD\n"
+	"that ended well while its counts got lost: 1.\n";
+
+struct stat_options {
+	struct patterns patterns;
+	pid_t pid;		/* 0: a command */
+	char *const *argv;
+	double timeout;		/* seconds; 0: none */
+	const char *output;
+	bool json, all;
+};
+
+/* ---- the command line ------------------------------------------------------ */
+
+static double parse_seconds(const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds > 0 && seconds < INT_MAX))
+		exit(usage_error("-t %s: not a number of seconds", text));
+	return seconds;
+}
+
+static void parse_options(int argc, char **argv, struct stat_options *options)
+{
+	static const struct option longs[] = {
+		{ "all", no_argument, NULL, 'a' },
+		{ "function", required_argument, NULL, 'f' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "pid", required_argument, NULL, 'p' },
+		{ "timeout", required_argument, NULL, 't' },
+		OPT_COMMON
+	};
+	int option;
+
+	while ((option = opt_next(argc, argv, "+:af:jo:p:t:" OPT_COMMON_SHORT, longs)) >= 0) {
+		switch (option) {
+		case 'a':
+			options->all = true;
+			break;
+		case 'f':
+			patterns_add(&options->patterns, optarg);
+			break;
+		case 'j':
+			options->json = true;
+			break;
+		case 'o':
+			options->output = optarg;
+			break;
+		case 'p':
+			options->pid = opt_number("-p", optarg, 1, INT_MAX);
+			break;
+		case 't':
+			options->timeout = parse_seconds(optarg);
+			break;
+		}
+	}
+}
+
+static int check_options(const struct stat_options *options)
+{
+	if (!options->patterns.nr)
+		return usage_error("which functions: -f GLOB?");
+	if (!options->pid && !options->argv[0])
+		return usage_error("in which program: -p PID or -- CMD?");
+	if (options->pid && options->argv[0])
+		return usage_error("-p PID and a CMD: choose one");
+	return EXIT_DONE;
+}
+
+/* ---- the count ------------------------------------------------------------- */
+
+/* A program that is refused here is not started, but would have been: say so alike. */
+static int status_of_command(int code)
+{
+	return code == -ENOENT ? EXIT_NOT_FOUND : code == -EACCES ? EXIT_CANNOT_RUN : EXIT_BEFORE;
+}
+
+static int find_targets(const struct stat_options *options, struct targets *targets,
+			int *status, struct instr_err *err)
+{
+	struct subject subject;
+	int code;
+
+	*status = options->pid ? EXIT_NO : EXIT_BEFORE;
+	if (options->pid)
+		code = subject_of_pid(options->pid, &subject, err);
+	else
+		code = subject_of_command(options->argv[0], &subject, err);
+	if (code) {
+		*status = options->pid ? EXIT_NO : status_of_command(code);
+		return code;
+	}
+	code = targets_create(&subject, &options->patterns, targets, err);
+	subject_free(&subject);
+	return code;
+}
+
+static int begin(struct count *count, const struct stat_options *options,
+		 struct targets *targets, int *status, struct instr_err *err)
+{
+	int code = count_prepare(count, targets, err);
+
+	if (code)
+		return code;
+	if (options->pid)
+		code = count_begin_pid(count, options->pid, err);
+	else
+		code = count_begin_command(count, options->argv, status, err);
+	if (code)
+		count_close(count);
+	return code;
+}
+
+static void print_report(const struct stat_options *options, const struct report *report,
+			 FILE *out)
+{
+	if (options->json)
+		report_json(report, out);
+	else
+		report_text(report, out);
+}
+
+/* The program that we started goes on when counting stops before it. */
+static int finish(struct count *count, const struct stat_options *options,
+		  const struct targets *targets, FILE *out, int *program)
+{
+	struct report report = {
+		.targets = targets,
+		.watch = count->watch,
+		.all = options->all,
+	};
+	struct instr_err err = { 0 };
+	struct result result;
+	enum count_stop stop = count_wait(count, options->timeout);
+	int code;
+
+	count_end(count);
+	report.seconds = count->seconds;
+	code = result_read(count, targets, &result, &err);
+	if (!options->pid) {
+		if (stop != COUNT_ENDED)
+			count_wait(count, 0);
+		*program = count_status(count);
+	}
+	if (code)
+		return say_error(&err, EXIT_NO);
+	report.result = &result;
+	print_report(options, &report, out);
+	result_free(&result);
+	return EXIT_DONE;
+}
+
+/* ---- the output ------------------------------------------------------------ */
+
+static FILE *output_open(const struct stat_options *options)
+{
+	FILE *out;
+
+	if (!options->output)
+		return options->pid || options->json ? stdout : stderr;
+	out = fopen(options->output, "we");
+	if (!out)
+		say(SAY_ERROR, "%s: %s", options->output, strerror(errno));
+	return out;
+}
+
+static int output_close(const struct stat_options *options, FILE *out)
+{
+	bool failed = fflush(out) || ferror(out);
+
+	if (options->output)
+		failed |= fclose(out) != 0;
+	if (!failed)
+		return EXIT_DONE;
+	say(SAY_ERROR, "%s: %s", options->output ?: "output", strerror(errno));
+	return EXIT_NO;
+}
+
+static int run_count(const struct stat_options *options, struct targets *targets, FILE *out,
+		     int status)
+{
+	struct instr_err err = { 0 };
+	struct count count;
+	int program = 0;
+
+	if (begin(&count, options, targets, &status, &err))
+		return say_error(&err, status);
+	status = finish(&count, options, targets, out, &program);
+	status = output_close(options, out) ?: status;
+	count_close(&count);
+	return program ? instr_run_end_like(program) : status;
+}
+
+static int stat_run(const struct stat_options *options)
+{
+	struct instr_err err = { 0 };
+	struct targets targets;
+	int status;
+	FILE *out;
+
+	if (find_targets(options, &targets, &status, &err))
+		return say_error(&err, status);
+	out = output_open(options);
+	if (out)
+		status = run_count(options, &targets, out, status);
+	targets_destroy(&targets);
+	return status;
+}
+
+int cmd_stat(int argc, char **argv)
+{
+	struct stat_options options = { 0 };
+	int status;
+
+	parse_options(argc, argv, &options);
+	options.argv = argv + optind;
+	status = check_options(&options) ?: stat_run(&options);
+	free(options.patterns.text);
+	return status;
+}

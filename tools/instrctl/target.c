@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Targets: from patterns to files, functions and plans.
+ *
+ * One file is one target however many patterns name it: the module takes several
+ * overlays of a file as alternatives, of which a program gets one.
+ */
+
+#include "target.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "library.h"
+#include "say.h"
+
+/* ---- patterns to files ----------------------------------------------------- */
+
+/* The ':' of FILE:GLOB, or NULL. The names of C++ have theirs in pairs. */
+static const char *find_colon(const char *pattern)
+{
+	for (const char *at = strchr(pattern, ':'); at; at = strchr(at, ':')) {
+		if (at[1] != ':')
+			return at;
+		at += strspn(at, ":");
+	}
+	return NULL;
+}
+
+static int pattern_path(const struct subject *subject, const char *pattern,
+			const char *colon, char **ret, struct instr_err *err)
+{
+	char *name;
+	int code;
+
+	if (!colon || colon == pattern) {
+		*ret = strdup(subject->exe);
+		return 0;
+	}
+	name = strndup(pattern, colon - pattern);
+	code = library_path(subject, name, ret, err);
+	free(name);
+	return code;
+}
+
+static bool same_file(const struct instr_file *a, const struct instr_file *b)
+{
+	struct stat sa, sb;
+
+	return !fstat(instr_file_fd(a), &sa) && !fstat(instr_file_fd(b), &sb) &&
+	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+/* Takes over @file. */
+static struct target *target_get(struct targets *targets, struct instr_file *file,
+				 const char *name)
+{
+	struct target *target;
+
+	for (size_t i = 0; i < targets->nr; i++)
+		if (same_file(targets->target[i].file, file)) {
+			instr_file_close(file);
+			return &targets->target[i];
+		}
+	targets->target = reallocarray(targets->target, targets->nr + 1, sizeof(*target));
+	if (!targets->target)
+		out_of_memory();
+	target = &targets->target[targets->nr++];
+	*target = (struct target) { .file = file, .name = strdup(name) };
+	return target;
+}
+
+static int add_pattern(struct subject *subject, const char *pattern,
+		       struct targets *targets, struct instr_err *err)
+{
+	const char *colon = find_colon(pattern);
+	struct instr_file *file;
+	struct target *target;
+	char *path;
+	int code = pattern_path(subject, pattern, colon, &path, err);
+
+	if (code)
+		return code;
+	code = instr_file_open(path, &file, err);
+	if (!code) {
+		target = target_get(targets, file, strcmp(path, subject->exe) ? path :
+							   subject->exe_name);
+		patterns_add(&target->patterns, colon ? colon + 1 : pattern);
+	}
+	free(path);
+	return code;
+}
+
+/* ---- plans ----------------------------------------------------------------- */
+
+static int match(struct target *target, struct instr_err *err)
+{
+	size_t nr_funcs;
+	int code = instr_file_funcs(target->file, &target->func, &nr_funcs, err);
+
+	if (code)
+		return code;
+	return instr_funcs_match(target->file, target->patterns.text, target->patterns.nr,
+				 &target->chosen, &target->nr, err);
+}
+
+static uint64_t slab_vaddr(const struct instr_plan *plan, const struct instr_map *map)
+{
+	return map->start - map->offset + (uint64_t)plan->slab_start;
+}
+
+/* How often the file is mapped; *free tells whether each has room for its slab. */
+static size_t find_room(const struct instr_maps *maps, const struct instr_plan *plan,
+			bool *free)
+{
+	int fd = instr_file_fd(plan->file);
+	size_t nr = 0;
+
+	*free = true;
+	for (size_t i = 0; i < maps->nr; i++) {
+		if (!instr_map_is(maps, &maps->map[i], fd))
+			continue;
+		nr++;
+		*free &= instr_maps_is_free(maps, slab_vaddr(plan, &maps->map[i]),
+					    plan->code_len + plan->data_len);
+	}
+	return nr;
+}
+
+/* The slabs of other files must not be put there as well. */
+static int take_room(struct instr_maps *maps, const struct instr_plan *plan,
+		     struct instr_err *err)
+{
+	int fd = instr_file_fd(plan->file);
+	int code = 0;
+
+	for (size_t i = 0, nr = maps->nr; i < nr && !code; i++)
+		if (instr_map_is(maps, &maps->map[i], fd))
+			code = instr_maps_take(maps, slab_vaddr(plan, &maps->map[i]),
+					       plan->code_len + plan->data_len, err);
+	return code;
+}
+
+/* 1: one is enough, as we saw that it fits. */
+static int add_plan(struct subject *subject, struct target *target,
+		    struct instr_distance distance, struct instr_err *err)
+{
+	struct instr_plan *plan;
+	size_t mapped;
+	bool free;
+	int code = instr_plan_create(target->file, target->chosen, target->nr, distance,
+				     &plan, err);
+
+	if (code)
+		return code;
+	mapped = find_room(&subject->maps, plan, &free);
+	if (!free) {
+		instr_plan_destroy(plan);
+		return instr_fail(err, -ENOSPC, "%s: no room for its slab in process %d",
+				  target->name, subject->pid);
+	}
+	target->plan[target->nr_plans++] = plan;
+	if (!mapped)
+		return 0;
+	return take_room(&subject->maps, plan, err) ?: 1;
+}
+
+static int make_plans(struct subject *subject, struct target *target, struct instr_err *err)
+{
+	const struct instr_distance *distance = instr_distances(target->file);
+	int code = 0;
+
+	for (; distance->top && target->nr_plans < ALTERNATIVES_MAX; distance++) {
+		code = add_plan(subject, target, *distance, err);
+		if (code == 1 || (code && code != -ENOSPC))
+			break;
+	}
+	if (code < 0 && code != -ENOSPC)
+		return code;
+	return target->nr_plans ? 0 : code;
+}
+
+int targets_create(struct subject *subject, const struct patterns *patterns,
+		   struct targets *ret, struct instr_err *err)
+{
+	int code = 0;
+
+	*ret = (struct targets) { 0 };
+	for (size_t i = 0; i < patterns->nr && !code; i++)
+		code = add_pattern(subject, patterns->text[i], ret, err);
+	for (size_t i = 0; i < ret->nr && !code; i++)
+		code = match(&ret->target[i], err);
+	for (size_t i = 0; i < ret->nr && !code; i++) {
+		ret->target[i].first = ret->nr_sites;
+		ret->nr_sites += ret->target[i].nr;
+		code = make_plans(subject, &ret->target[i], err);
+	}
+	if (code)
+		targets_destroy(ret);
+	return code;
+}
+
+static void target_exit(struct target *target)
+{
+	for (size_t i = 0; i < target->nr_plans; i++)
+		instr_plan_destroy(target->plan[i]);
+	free(target->chosen);
+	instr_file_close(target->file);
+	free(target->patterns.text);
+	free(target->name);
+}
+
+void targets_destroy(struct targets *targets)
+{
+	for (size_t i = 0; i < targets->nr; i++)
+		target_exit(&targets->target[i]);
+	free(targets->target);
+	*targets = (struct targets) { 0 };
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Targets: the files that a program's calls are counted in.
+ */
+#ifndef INSTRCTL_TARGET_H
+#define INSTRCTL_TARGET_H
+
+#include <sys/types.h>
+
+#include "cmd.h"
+#include "libinstr/libinstr.h"
+#include "libinstr/proc.h"
+
+/* Overlays of one file, for a program whose memory is not laid out yet. */
+#define ALTERNATIVES_MAX 2
+
+/* The program: one that runs, or one that is going to be. */
+struct subject {
+	pid_t pid;		/* 0: is going to be */
+	char *exe;		/* opens it */
+	char *exe_name;		/* for people */
+	struct instr_maps maps;	/* empty if it does not run */
+};
+
+int subject_of_pid(pid_t pid, struct subject *ret, struct instr_err *err);
+/* -ENOENT, -EACCES: as instr_program_find(). */
+int subject_of_command(const char *command, struct subject *ret, struct instr_err *err);
+void subject_free(struct subject *subject);
+
+struct target {
+	char *name;		/* for people */
+	struct patterns patterns;
+	struct instr_file *file;
+	const struct instr_func *func;
+	size_t *chosen;		/* indices of @func, as the sites of each plan */
+	size_t nr;
+	size_t first;		/* number of the first one among all targets' */
+	size_t nr_plans;
+	struct instr_plan *plan[ALTERNATIVES_MAX];
+	uint32_t overlay_id[ALTERNATIVES_MAX];
+};
+
+struct targets {
+	size_t nr;
+	struct target *target;
+	size_t nr_sites;	/* of all targets */
+};
+
+/* Each pattern is a GLOB, for the program's own functions, or a FILE:GLOB. */
+int targets_create(struct subject *subject, const struct patterns *patterns,
+		   struct targets *ret, struct instr_err *err);
+void targets_destroy(struct targets *targets);
+
+static inline const struct instr_plan_site *target_site(const struct target *target, size_t i)
+{
+	return &target->plan[0]->site[i];
+}
+
+static inline const struct instr_func *target_func(const struct target *target, size_t i)
+{
+	return &target->func[target_site(target, i)->func];
+}
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Emitting code: bytes go out one behind the other, and know which position they
+ * will have. With no @bytes they are only counted. The caller has made sure that
+ * they fit, and that what is relative to them is in reach.
+ */
+#ifndef LIBINSTR_EMIT_H
+#define LIBINSTR_EMIT_H
+
+#include <string.h>
+
+#include "libinstr.h"
+
+struct emit {
+	uint8_t *bytes;		/* NULL: count only */
+	size_t len;
+	int64_t position;	/* of the first byte */
+};
+
+static inline void emit_bytes(struct emit *emit, const void *bytes, size_t len)
+{
+	if (emit->bytes)
+		memcpy(emit->bytes + emit->len, bytes, len);
+	emit->len += len;
+}
+
+/* What is known when compiling; the terminating NUL is not emitted. */
+#define EMIT(emit, literal) emit_bytes((emit), (literal), sizeof(literal) - 1)
+
+static inline void emit_byte(struct emit *emit, uint8_t byte)
+{
+	emit_bytes(emit, &byte, 1);
+}
+
+/* A displacement to position @target, from the end of its instruction @tail bytes later. */
+static inline void emit_relative(struct emit *emit, int64_t target, size_t tail)
+{
+	int64_t from = emit->position + (int64_t)(emit->len + sizeof(int32_t) + tail);
+	int32_t displacement = (int32_t)(target - from);
+
+	emit_bytes(emit, &displacement, sizeof(displacement));
+}
+
+static inline void emit_jump(struct emit *emit, int64_t target)
+{
+	EMIT(emit, "\xe9");
+	emit_relative(emit, target, 0);
+}
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Flags: does the code still need those that it was entered with? */
+#ifndef LIBINSTR_FLAGS_H
+#define LIBINSTR_FLAGS_H
+
+#include "libinstr.h"
+
+/* False only if it is certain that @code, however it goes on, reads none. */
+bool flags_are_live(const uint8_t *code, size_t len);
+
+#endif

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Functions: symbols and frame descriptions become one ordered list.
+ *
+ * A symbol is a function. A frame is one only where no symbol covers its start:
+ * the cold part of a function, which has a frame of its own, is not one as long
+ * as there are symbols. Sizes never reach into the next function.
+ */
+
+#include "func.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "array.h"
+#include "clean.h"
+#include "err.h"
+#include "file.h"
+#include "frame.h"
+#include "symbol.h"
+
+static int name_compare(const char *a, const char *b)
+{
+	size_t a_len = strlen(a), b_len = strlen(b);
+
+	if (a_len != b_len)
+		return a_len < b_len ? -1 : 1;
+	return strcmp(a, b);
+}
+
+/* By vaddr, then as libinstr.h says which name is preferred. */
+static int symbol_compare(const void *a, const void *b)
+{
+	const struct symbol *x = a, *y = b;
+
+	if (x->vaddr != y->vaddr)
+		return x->vaddr < y->vaddr ? -1 : 1;
+	if (x->is_global != y->is_global)
+		return x->is_global ? -1 : 1;
+
+	int order = name_compare(x->name, y->name);
+
+	return order ? order : (int)x->source - (int)y->source;
+}
+
+/* ---- frames without a symbol ------------------------------------------------ */
+
+static int symbol_add_frame(struct instr_file *file, const struct frame *frame,
+			    struct symbol **symbol, size_t *nr, struct instr_err *err)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "func_%llx", (unsigned long long)frame->start);
+
+	struct symbol new = {
+		.name = file_keep_name(file, strdup(name)),
+		.vaddr = frame->start,
+		.size = frame->end - frame->start,
+		.source = INSTR_FROM_EH_FRAME,
+	};
+
+	if (!new.name || !ARRAY_PUSH(*symbol, *nr, new))
+		return err_memory(err);
+	return 0;
+}
+
+/*
+ * Adds a symbol for each frame that begins in none of them. Both are ordered:
+ * @end is the highest end of the symbols that begin at or before the frame.
+ */
+static int symbols_add_frames(struct instr_file *file, const struct frame *frame,
+			      size_t nr_frames, struct symbol **symbol, size_t *nr,
+			      struct instr_err *err)
+{
+	size_t nr_symbols = *nr, next = 0;
+	uint64_t end = 0, added = 0;
+
+	for (size_t i = 0; i < nr_frames; i++) {
+		uint64_t start = frame[i].start;
+
+		for (; next < nr_symbols && (*symbol)[next].vaddr <= start; next++) {
+			const struct symbol *s = &(*symbol)[next];
+			uint64_t last = s->vaddr + (s->size ? s->size : 1);
+
+			end = last > end ? last : end;
+		}
+		if (start < end || start == added)
+			continue;
+
+		int code = symbol_add_frame(file, &frame[i], symbol, nr, err);
+
+		if (code)
+			return code;
+		added = start;
+	}
+	return 0;
+}
+
+/* ---- from symbols to functions ---------------------------------------------- */
+
+static bool symbol_repeats(const struct symbol *symbol, const struct symbol *before)
+{
+	return symbol->vaddr == before->vaddr && !strcmp(symbol->name, before->name);
+}
+
+static void table_fill(struct func_table *table, const struct instr_file *file,
+		       const struct symbol *symbol, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		if (i && symbol_repeats(&symbol[i], &symbol[i - 1]))
+			continue;
+
+		bool is_alias = table->nr && table->func[table->nr - 1].vaddr == symbol[i].vaddr;
+
+		table->func[table->nr++] = (struct instr_func){
+			.name = symbol[i].name,
+			.vaddr = symbol[i].vaddr,
+			.offset = symbol[i].vaddr - file->skew,
+			.size = symbol[i].size,
+			.source = symbol[i].source,
+			.is_ifunc = symbol[i].is_ifunc,
+			.is_alias = is_alias,
+		};
+	}
+}
+
+/* The end of what @vaddr is in: its section, or its segment. */
+static uint64_t code_end(const struct instr_file *file, uint64_t vaddr)
+{
+	const struct file_section *section = file_section_find(file, vaddr);
+	const Elf64_Phdr *segment = file_segment_find(file, vaddr);
+	uint64_t end = segment->p_vaddr + segment->p_memsz;
+
+	return section && section->end < end ? section->end : end;
+}
+
+static const struct frame *frame_find(const struct frame *frame, size_t nr, uint64_t vaddr)
+{
+	size_t first = 0, end = nr;
+
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (frame[middle].start <= vaddr)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first && vaddr < frame[first - 1].end ? &frame[first - 1] : NULL;
+}
+
+/* What all names of one address have in common: [first, end) of the table. */
+static void table_settle(struct func_table *table, size_t first, size_t end,
+			 uint64_t limit, const struct frame *frame)
+{
+	uint64_t vaddr = table->func[first].vaddr, size = 0;
+	bool is_ifunc = false;
+
+	for (size_t i = first; i < end; i++) {
+		size = table->func[i].size > size ? table->func[i].size : size;
+		is_ifunc |= table->func[i].is_ifunc;
+	}
+	if (!size && frame && frame->start == vaddr)
+		size = frame->end - vaddr;
+	if (!size || size > limit - vaddr)
+		size = limit - vaddr;
+
+	for (size_t i = first; i < end; i++) {
+		table->func[i].size = size;
+		table->func[i].is_ifunc = is_ifunc;
+		table->func[i].is_signal_frame = frame && frame->is_signal;
+	}
+}
+
+static void table_settle_all(struct func_table *table, const struct instr_file *file,
+			     const struct frame *frame, size_t nr_frames)
+{
+	for (size_t first = 0, end; first < table->nr; first = end) {
+		uint64_t vaddr = table->func[first].vaddr;
+		uint64_t limit = code_end(file, vaddr);
+
+		end = first + 1;
+		while (end < table->nr && table->func[end].is_alias)
+			end++;
+		if (end < table->nr && table->func[end].vaddr < limit)
+			limit = table->func[end].vaddr;
+		table_settle(table, first, end, limit, frame_find(frame, nr_frames, vaddr));
+	}
+}
+
+/* ---- the order by name ------------------------------------------------------ */
+
+static int by_name_compare(const void *a, const void *b)
+{
+	const struct instr_func *x = *(const struct instr_func *const *)a;
+	const struct instr_func *y = *(const struct instr_func *const *)b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : (x > y) - (x < y);
+}
+
+static void table_sort_names(struct func_table *table)
+{
+	for (size_t i = 0; i < table->nr; i++)
+		table->by_name[i] = &table->func[i];
+	if (table->nr)
+		qsort(table->by_name, table->nr, sizeof(*table->by_name), by_name_compare);
+}
+
+/* ---- making the table ------------------------------------------------------- */
+
+void func_table_destroy(struct func_table *table)
+{
+	if (!table)
+		return;
+	free(table->func);
+	free(table->by_name);
+	free(table);
+}
+
+static void clean_table(struct func_table **table)
+{
+	func_table_destroy(*table);
+}
+
+static int table_create(struct instr_file *file, struct func_table **ret,
+			struct instr_err *err)
+{
+	CLEAN(free) struct symbol *symbol = NULL;
+	CLEAN(free) struct frame *frame = NULL;
+	size_t nr = 0, nr_frames = 0;
+	int code;
+
+	code = symbols_read(file, &symbol, &nr, err);
+	if (code)
+		return code;
+	if (nr)
+		qsort(symbol, nr, sizeof(*symbol), symbol_compare);
+	code = frames_read(file, &frame, &nr_frames, err);
+	if (code)
+		return code;
+	code = symbols_add_frames(file, frame, nr_frames, &symbol, &nr, err);
+	if (code)
+		return code;
+	if (nr)
+		qsort(symbol, nr, sizeof(*symbol), symbol_compare);
+
+	CLEAN(table) struct func_table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return err_memory(err);
+	table->func = calloc(nr + 1, sizeof(*table->func));
+	table->by_name = calloc(nr + 1, sizeof(*table->by_name));
+	if (!table->func || !table->by_name)
+		return err_memory(err);
+	table_fill(table, file, symbol, nr);
+	table_settle_all(table, file, frame, nr_frames);
+	table_sort_names(table);
+	*ret = TAKE(table);
+	return 0;
+}
+
+int func_table_get(struct instr_file *file, const struct func_table **ret,
+		   struct instr_err *err)
+{
+	int code = file->funcs ? 0 : table_create(file, &file->funcs, err);
+
+	*ret = file->funcs;
+	return code;
+}
+
+uint64_t func_next_vaddr(const struct func_table *table, size_t func)
+{
+	do {
+		func++;
+	} while (func < table->nr && table->func[func].is_alias);
+	return func < table->nr ? table->func[func].vaddr : UINT64_MAX;
+}
+
+int instr_file_funcs(struct instr_file *file, const struct instr_func **ret,
+		     size_t *nr, struct instr_err *err)
+{
+	const struct func_table *table;
+	int code = func_table_get(file, &table, err);
+
+	if (code)
+		return code;
+	*ret = table->func;
+	*nr = table->nr;
+	return 0;
+}

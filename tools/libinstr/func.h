@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The functions of a file, for the library's own files. */
+#ifndef LIBINSTR_FUNC_H
+#define LIBINSTR_FUNC_H
+
+#include "libinstr.h"
+
+struct func_table {
+	size_t nr;
+	struct instr_func *func;	/* ordered as instr_file_funcs() says */
+	const struct instr_func **by_name;	/* ordered by name, then place */
+};
+
+/* Finds them, if nobody has yet; they belong to the file. */
+int func_table_get(struct instr_file *file, const struct func_table **ret,
+		   struct instr_err *err);
+void func_table_destroy(struct func_table *table);
+
+/* The vaddr at which the next function behind @func begins; UINT64_MAX: none. */
+uint64_t func_next_vaddr(const struct func_table *table, size_t func);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Instructions: what one has to know of them to move them. */
+#ifndef LIBINSTR_INSN_H
+#define LIBINSTR_INSN_H
+
+#include "libinstr.h"
+
+#define INSN_LEN_MAX 15
+
+enum insn_kind {
+	INSN_PLAIN,		/* goes on behind itself */
+	INSN_NOP,
+	INSN_BREAKPOINT,	/* int3 */
+	INSN_JMP,		/* direct: @target is set, for the next three too */
+	INSN_JCC,
+	INSN_LOOP,		/* loop, loope, loopne, jrcxz, jecxz: 8 bits only */
+	INSN_CALL,
+	INSN_JMP_INDIRECT,
+	INSN_CALL_INDIRECT,
+	INSN_RET,
+	INSN_STOP,		/* ud2, hlt: nothing goes on behind it */
+	INSN_SYSTEM,		/* syscall, int: comes back, but anything may be read */
+	INSN_UNMOVABLE,		/* depends on where it is in another way */
+};
+
+/* The flags that arithmetic changes. */
+enum insn_flags {
+	INSN_CF = 1 << 0,
+	INSN_PF = 1 << 1,
+	INSN_AF = 1 << 2,
+	INSN_ZF = 1 << 3,
+	INSN_SF = 1 << 4,
+	INSN_OF = 1 << 5,
+	INSN_FLAGS_ALL = 0x3f,
+};
+
+struct insn {
+	uint8_t len;
+	uint8_t kind;		/* enum insn_kind */
+	uint8_t opcode_at;	/* behind legacy and REX prefixes */
+	uint8_t modrm_at;	/* 0: none */
+	uint8_t operand_at;	/* its 32 bits are relative to RIP; 0: none */
+	uint8_t flags_read;
+	uint8_t flags_written;	/* for certain */
+	int32_t operand;
+	int64_t target;		/* counted from the instruction's first byte */
+};
+
+/* False: these bytes are no instruction, or not all of one. */
+bool insn_decode(const uint8_t *bytes, size_t len, struct insn *insn);
+
+/*
+ * For scanning: length, and whether it is a direct branch with a @target; the
+ * rest of @insn is not set. Twice as fast.
+ */
+bool insn_decode_branch(const uint8_t *bytes, size_t len, struct insn *insn, bool *is_branch);
+
+/* Nothing is ever executed behind it unless something jumps there. */
+static inline bool insn_is_terminal(const struct insn *insn)
+{
+	return insn->kind == INSN_JMP || insn->kind == INSN_JMP_INDIRECT ||
+	       insn->kind == INSN_RET || insn->kind == INSN_STOP;
+}
+
+#endif

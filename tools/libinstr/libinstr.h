@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * libinstr: everything of instr that can be done without a terminal.
+ *
+ * A call that can fail returns 0 or a negative errno, and leaves one sentence
+ * for a human in *err (which may be NULL). It then has made nothing. The library
+ * prints nothing and never exits. Objects are not locked: one thread at a time.
+ *
+ * Addresses: a *vaddr* is as linked (ELF p_vaddr), an *offset* counts bytes of
+ * the file, a *position* is relative to where offset 0 of the text's mapping
+ * lies in a process (see uapi/linux/instr.h). All are in bytes.
+ */
+#ifndef LIBINSTR_H
+#define LIBINSTR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/instr.h>
+
+/* ---- err.c: a code and a sentence ---------------------------------------- */
+
+struct instr_err {
+	int code;		/* negative errno */
+	char text[512];		/* "THING: what is wrong" */
+	char hint[256];		/* what to do about it, or "" */
+};
+
+/* Both return @code, so that they can be the operand of a return. */
+int instr_fail(struct instr_err *err, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Adds what to do to the error that was just made. */
+int instr_hint(struct instr_err *err, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- file.c: an ELF file -------------------------------------------------- */
+
+struct instr_file;
+
+/*
+ * Opens an x86-64 executable or shared library. A path with no slash is taken
+ * as it is. -ENOEXEC: not one, or corrupt; -EINVAL: 32-bit or another machine.
+ */
+int instr_file_open(const char *path, struct instr_file **ret, struct instr_err *err);
+void instr_file_close(struct instr_file *file);
+
+const char *instr_file_path(const struct instr_file *file);
+const char *instr_file_soname(const struct instr_file *file);	/* or NULL */
+const char *instr_file_interp(const struct instr_file *file);	/* or NULL */
+int instr_file_fd(const struct instr_file *file);		/* O_RDONLY */
+/* Lower-case hex, or NULL where there is none. */
+const char *instr_file_build_id(const struct instr_file *file);
+/* Loaded at an address of its own (ET_EXEC): there is little room below. */
+bool instr_file_fixed(const struct instr_file *file);
+/* File offsets -> vaddr in the text segment that sites are planned in. */
+uint64_t instr_file_text_vaddr(const struct instr_file *file, uint64_t offset);
+
+/*
+ * The libraries that the loader would load with @file (DT_NEEDED, transitively,
+ * in its order: RUNPATH/RPATH with $ORIGIN, LD_LIBRARY_PATH of @env_path,
+ * /etc/ld.so.cache, default folders). *ret is an array of @nr paths, freed by
+ * instr_paths_free(). What can't be found is left out.
+ */
+int instr_file_needed(const struct instr_file *file, const char *env_path,
+		      char ***ret, size_t *nr, struct instr_err *err);
+void instr_paths_free(char **paths, size_t nr);
+
+/* ---- func.c: functions ---------------------------------------------------- */
+
+enum instr_func_source {
+	INSTR_FROM_SYMTAB,	/* .symtab, also of a separate debug file */
+	INSTR_FROM_DYNSYM,
+	INSTR_FROM_EH_FRAME,	/* no symbol: named "func_<vaddr in hex>" */
+};
+
+struct instr_func {
+	const char *name;	/* belongs to the file */
+	uint64_t vaddr;
+	uint64_t offset;
+	uint64_t size;		/* bytes; never 0: bounded by the next function */
+	enum instr_func_source source;
+	uint8_t is_ifunc : 1;	/* the address is that of a resolver */
+	uint8_t is_signal_frame : 1;	/* its FDE says 'S': a signal trampoline */
+	uint8_t is_alias : 1;	/* same address as the one before it */
+};
+
+/* Ordered by vaddr, then by name preference (global, then shorter, then name). */
+int instr_file_funcs(struct instr_file *file, const struct instr_func **ret,
+		     size_t *nr, struct instr_err *err);
+
+/*
+ * Indices of the functions that one of @globs names: fnmatch(3) patterns on the
+ * name or an alias, "0xADDR" the function that begins at vaddr ADDR. Ascending,
+ * aliases of one address once, under the name that matched. -ENOENT when a glob
+ * names none: the sentence says which and suggests the nearest name.
+ */
+int instr_funcs_match(struct instr_file *file, const char *const *globs,
+		      size_t nr_globs, size_t **ret, size_t *nr,
+		      struct instr_err *err);
+
+/* ---- plan.c: where the probes go ------------------------------------------ */
+
+enum instr_how {
+	INSTR_HOW_REFUSED,
+	INSTR_HOW_JUMP,		/* a jump into the slab */
+	INSTR_HOW_TRAP,		/* int3, redirected by the module */
+};
+
+/* Why a site is not a jump, or not possible at all. */
+enum instr_reason {
+	INSTR_REASON_NONE,
+	/* trap: */
+	INSTR_REASON_SHORT,	/* the function ends within the jump */
+	INSTR_REASON_PAGE,	/* the jump would straddle two pages */
+	INSTR_REASON_LOOP,	/* the function branches back into the jump */
+	INSTR_REASON_NEIGHBOUR,	/* another function begins within the jump */
+	INSTR_REASON_INSN,	/* an instruction within the jump can't be moved */
+	INSTR_REASON_ROOM,	/* no room for the slot */
+	/* refused: */
+	INSTR_REASON_IFUNC,
+	INSTR_REASON_SIGNAL_FRAME,
+	INSTR_REASON_UNDECODABLE,
+	INSTR_REASON_UNMOVABLE,	/* its first instruction can't be moved */
+	INSTR_REASON_BREAKPOINT,	/* its first instruction is int3 */
+	INSTR_REASON_SEGMENT,	/* not in the text segment, or beyond the file's end */
+	INSTR_REASON_RSEQ,	/* in a restartable sequence */
+	INSTR_REASON_MAX,
+};
+
+const char *instr_how_name(enum instr_how how);		/* "jump" "trap" "refused" */
+/* A short phrase: "the function ends within the jump"; "" for NONE. */
+const char *instr_reason_text(enum instr_reason reason);
+
+/*
+ * Distances. The text's slots lie in an image of the text, shifted by one
+ * distance: a site at offset o jumps with the displacement
+ *
+ *	rel32 = 0xTTCCCCCC	(bytes after the opcode: CC CC CC TT)
+ *
+ * to position o + 5 + rel32. So each byte behind the opcode of each jump is an
+ * int3 (TT: an opcode that is invalid in 64-bit mode, or 0xCC too), wherever
+ * the old instruction boundaries were, and the slot's address gives its site.
+ *
+ * Where TT is not 0xCC and would lie on an old boundary, up to three prefixes
+ * (2E.. 48 E9 CC CC CC TT) shift the jump, and its slot with it: position
+ * o + patch_len + rel32.
+ */
+struct instr_distance {
+	uint8_t top;		/* TT */
+};
+
+/* Candidates, the best first; ends with top == 0. Depends on instr_file_fixed(). */
+const struct instr_distance *instr_distances(const struct instr_file *file);
+
+/* One instruction that was moved, for "plan" and tests. */
+struct instr_moved {
+	uint16_t old_at, old_len;	/* within the site's old bytes */
+	uint16_t new_at, new_len;	/* within the block */
+};
+
+#define INSTR_WINDOW_MAX	(INSTR_SITE_MAX + 15)	/* bytes of displaced code */
+#define INSTR_BLOCK_MAX		256			/* bytes of a block */
+#define INSTR_MOVED_MAX		16
+
+struct instr_plan_site {
+	size_t func;		/* index into instr_file_funcs() */
+	enum instr_how how;
+	enum instr_reason reason;
+	uint64_t offset;
+	/* The text: @patch_len bytes change, @window_len bytes are displaced. */
+	uint8_t patch_len, window_len;
+	bool fragile;		/* see INSTR_SITE_FRAGILE */
+	uint8_t old[INSTR_WINDOW_MAX];
+	uint8_t new[INSTR_SITE_MAX];
+	/* The slab; positions. The slot is where the jump, or the trap, leads. */
+	int64_t slot;		/* == block, or a jump to it where room is short */
+	int64_t block;		/* interceptor, displaced code, jump back */
+	uint16_t block_len;
+	uint16_t displaced_at;	/* in the block: where the displaced code begins */
+	bool flags_live;	/* the interceptor must keep the flags */
+	bool returns;		/* a jump back follows the displaced code */
+	uint8_t nr_moved;
+	struct instr_moved moved[INSTR_MOVED_MAX];
+	uint64_t counter;	/* offset of its __u64 in the slab's data; refused: 0 */
+};
+
+/*
+ * The slab's code begins with its descriptor: whoever holds an address inside of
+ * the slab finds with it which site that serves. Little-endian, read-only.
+ */
+struct instr_descriptor {
+	uint8_t magic[8];	/* "\x7finstr\0\1" */
+	int64_t start;		/* position of the slab */
+	uint64_t length;	/* of its code */
+	int64_t distance;	/* 5 + rel32: from a site's E9 to its slot */
+	uint64_t reference;	/* data: offset of the first site's counter */
+	uint64_t nr;		/* counters, in the order of the sites' offsets */
+};
+
+/* A run of slab code. */
+struct instr_chunk {
+	uint64_t offset;	/* in the slab's code */
+	uint64_t len;
+	const uint8_t *bytes;	/* belongs to the plan */
+};
+
+struct instr_plan {
+	struct instr_file *file;
+	struct instr_distance distance;
+	size_t nr;		/* as many as were asked for, in their order */
+	struct instr_plan_site *site;
+
+	int64_t slab_start;	/* position; page-aligned, as the lengths are */
+	uint64_t code_len;
+	uint64_t data_len;
+	size_t nr_chunks;
+	struct instr_chunk *chunk;
+
+	/* What INSTR_PUBLISH takes. */
+	size_t nr_sites;
+	struct instr_site *sites;
+	size_t nr_traps;
+	struct instr_trap *traps;
+};
+
+/*
+ * Plans a counting probe at the entry of each function. The code
+ * begins with struct instr_descriptor; the data is one counter a site. Sites
+ * that can't be probed are in the plan, refused. -ENOSPC: none can, or the slab
+ * would lie in the file's own image. -EINVAL: @funcs name an address twice or are
+ * not ascending, or @distance is not one of instr_distances(). -E2BIG: more than
+ * one overlay may have.
+ */
+int instr_plan_create(struct instr_file *file, const size_t *funcs, size_t nr,
+		      struct instr_distance distance, struct instr_plan **ret,
+		      struct instr_err *err);
+void instr_plan_destroy(struct instr_plan *plan);
+
+/* The code of a site's block as it will lie in the slab. */
+const uint8_t *instr_plan_block(const struct instr_plan *plan,
+				const struct instr_plan_site *site);
+
+/* ---- insn.c: for people --------------------------------------------------- */
+
+/* Writes "mov rax, [rip+0x1234]" (Intel syntax) and returns its length, or -EILSEQ. */
+int instr_insn_format(const uint8_t *bytes, size_t len, uint64_t vaddr,
+		      char *text, size_t text_len);
+
+#endif

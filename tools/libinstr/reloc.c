@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Relocation: an instruction does at another place what it did at its own.
+ *
+ * Its bytes are kept where they can be. What must change is the displacement
+ * that is relative to RIP; branches with 8 bits, which can't reach; and calls:
+ * the callee, an unwinder or a debugger must find the original return address
+ * on the stack, so it is pushed and the callee is jumped to. Registers, flags
+ * and what lies above the stack pointer are as they would be.
+ *
+ * A branch goes to the original text. Where that is patched, it has a jump or a
+ * trap, so that the branch need not know.
+ *
+ * To add an instruction class: add a kind to insn.h, let insn_classify() find
+ * it, add its handler here and a case to selftests/unit/reloc.c.
+ */
+
+#include "reloc.h"
+
+/* All displacements are computed from the end of what is emitted, at most. */
+#define REACH_MARGIN INSTR_BLOCK_MAX
+
+static bool in_reach(int64_t from, int64_t target)
+{
+	int64_t distance = target - from;
+
+	return distance >= INT32_MIN + REACH_MARGIN && distance <= INT32_MAX - REACH_MARGIN;
+}
+
+static bool in_reach_of_all(int64_t lowest, int64_t highest, int64_t target)
+{
+	return in_reach(lowest, target) && in_reach(highest, target);
+}
+
+static bool has_target(const struct insn *insn)
+{
+	return insn->kind == INSN_JMP || insn->kind == INSN_JCC ||
+	       insn->kind == INSN_LOOP || insn->kind == INSN_CALL;
+}
+
+/* What an operand that is relative to RIP refers to. */
+static int64_t operand_target(const struct insn *insn, int64_t from)
+{
+	return from + insn->len + insn->operand;
+}
+
+bool reloc_is_possible(const struct insn *insn, int64_t from, int64_t lowest,
+		       int64_t highest)
+{
+	if (insn->kind == INSN_UNMOVABLE)
+		return false;
+	if (insn->operand_at &&
+	    !in_reach_of_all(lowest, highest, operand_target(insn, from)))
+		return false;
+	if (has_target(insn) && !in_reach_of_all(lowest, highest, from + insn->target))
+		return false;
+	/* A call's return address is one more thing that is relative. */
+	return in_reach_of_all(lowest, highest, from + insn->len);
+}
+
+static void emit_plain(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
+		       int64_t from)
+{
+	size_t tail = insn->operand_at + sizeof(int32_t);
+
+	if (!insn->operand_at) {
+		emit_bytes(emit, bytes, insn->len);
+		return;
+	}
+	emit_bytes(emit, bytes, insn->operand_at);
+	emit_relative(emit, operand_target(insn, from), insn->len - tail);
+	emit_bytes(emit, bytes + tail, insn->len - tail);
+}
+
+/* 7x and 0F 8x: the low half of the opcode is the condition. */
+static void emit_jcc(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
+		     int64_t from)
+{
+	const uint8_t *opcode = bytes + insn->opcode_at;
+	uint8_t condition = (opcode[0] == 0x0f ? opcode[1] : opcode[0]) & 0x0f;
+
+	EMIT(emit, "\x0f");
+	emit_byte(emit, 0x80 | condition);
+	emit_relative(emit, from + insn->target, 0);
+}
+
+/*
+ *	loop	1f
+ *	jmp	2f
+ * 1:	jmp	target
+ * 2:
+ */
+static void emit_loop(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
+		      int64_t from)
+{
+	emit_bytes(emit, bytes, insn->opcode_at + 1);
+	EMIT(emit, "\x02" "\xeb\x05");
+	emit_jump(emit, from + insn->target);
+}
+
+static void emit_push_return(struct emit *emit, int64_t address)
+{
+	EMIT(emit, "\x48\x8d\x64\x24\xf8"	/* lea -8(%rsp),%rsp */
+		   "\x50"			/* push %rax */
+		   "\x48\x8d\x05");		/* lea address(%rip),%rax */
+	emit_relative(emit, address, 0);
+	EMIT(emit, "\x48\x89\x44\x24\x08"	/* mov %rax,8(%rsp) */
+		   "\x58");			/* pop %rax */
+}
+
+static void emit_call(struct emit *emit, const struct insn *insn, int64_t from)
+{
+	emit_push_return(emit, from + insn->len);
+	emit_jump(emit, from + insn->target);
+}
+
+/* FF /2 becomes FF /4: a call of an operand, a jump to it. */
+static void emit_call_indirect(struct emit *emit, const struct insn *insn,
+			       const uint8_t *bytes, int64_t from)
+{
+	uint8_t jump[INSN_LEN_MAX];
+
+	memcpy(jump, bytes, insn->len);
+	jump[insn->modrm_at] = (uint8_t)((jump[insn->modrm_at] & ~0x38) | 4 << 3);
+	emit_push_return(emit, from + insn->len);
+	emit_plain(emit, insn, jump, from);
+}
+
+void reloc_emit(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
+		int64_t from)
+{
+	switch ((enum insn_kind)insn->kind) {
+	case INSN_JMP:
+		emit_jump(emit, from + insn->target);
+		break;
+	case INSN_JCC:
+		emit_jcc(emit, insn, bytes, from);
+		break;
+	case INSN_LOOP:
+		emit_loop(emit, insn, bytes, from);
+		break;
+	case INSN_CALL:
+		emit_call(emit, insn, from);
+		break;
+	case INSN_CALL_INDIRECT:
+		emit_call_indirect(emit, insn, bytes, from);
+		break;
+	default:
+		emit_plain(emit, insn, bytes, from);
+		break;
+	}
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Relocation: an instruction does at another place what it did at its own. */
+#ifndef LIBINSTR_RELOC_H
+#define LIBINSTR_RELOC_H
+
+#include "emit.h"
+#include "insn.h"
+
+/*
+ * Can it be moved from position @from to anywhere from @lowest to @highest?
+ */
+bool reloc_is_possible(const struct insn *insn, int64_t from, int64_t lowest,
+		       int64_t highest);
+
+/*
+ * Emits the instruction @bytes that was at position @from. How much it emits
+ * does not depend on where.
+ */
+void reloc_emit(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
+		int64_t from);
+
+#endif

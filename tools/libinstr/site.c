@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sites: a jump where it is safe and fast, else an int3, else nothing.
+ *
+ * Each byte of a jump behind its opcode traps, so a thread that comes to an old
+ * instruction boundary within it is caught and led on: that is always correct,
+ * but slow. A jump is refused for speed (the function branches into it) where it
+ * is not for correctness (it would reach into something else).
+ *
+ * Where the last byte is not 0xCC but an invalid opcode, a debugger that writes
+ * int3 over it would change where the jump leads. Prefixes move the jump's bytes
+ * behind the old boundaries, so that there is none at that byte; if that is not
+ * possible the site is fragile.
+ */
+
+#include "site.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "block.h"
+#include "flags.h"
+#include "insn.h"
+#include "reloc.h"
+
+#define PAGE 4096
+#define JUMP_LEN 5
+#define PREFIXES_MAX (INSTR_SITE_MAX - JUMP_LEN)
+#define INT3 0xcc
+
+/*
+ * The instructions at an entry, as far as a patch could reach. The bits of
+ * @boundaries and @targets stand for offsets from the entry.
+ */
+struct entry {
+	const uint8_t *code;
+	uint64_t code_len;		/* to the end of the text */
+	uint64_t offset;
+	uint64_t size;			/* of the function */
+	uint64_t next;			/* where the next one begins */
+	uint8_t nr;
+	uint8_t at[INSTR_SITE_MAX];
+	struct insn insn[INSTR_SITE_MAX];
+	enum instr_reason stop;		/* why there are no more */
+	uint8_t boundaries;		/* where an instruction begins */
+	uint8_t targets;		/* where the function branches to */
+};
+
+/* ---- decoding --------------------------------------------------------------- */
+
+static bool is_padding(const struct insn *insn)
+{
+	return insn->kind == INSN_NOP || insn->kind == INSN_BREAKPOINT;
+}
+
+/* Does nothing come here from above? */
+static bool entry_is_dead(const struct entry *entry, size_t i)
+{
+	while (i && is_padding(&entry->insn[i - 1]))
+		i--;
+	return i && insn_is_terminal(&entry->insn[i - 1]);
+}
+
+/* Why the instruction at @at can't be displaced too. */
+static enum instr_reason entry_refuses(const struct site_text *text, const struct entry *entry,
+				       const struct insn *insn, uint64_t at)
+{
+	if (entry->next < at + insn->len)
+		return INSTR_REASON_NEIGHBOUR;
+	if (at >= entry->size && !is_padding(insn))
+		return INSTR_REASON_SHORT;
+	if (insn->kind == INSN_BREAKPOINT && at < entry->size &&
+	    !entry_is_dead(entry, entry->nr))
+		return INSTR_REASON_INSN;
+	if (!reloc_is_possible(insn, (int64_t)(entry->offset + at), text->lowest,
+			       text->highest))
+		return INSTR_REASON_INSN;
+	return INSTR_REASON_NONE;
+}
+
+static void entry_add(struct entry *entry, const struct insn *insn, uint8_t at)
+{
+	entry->at[entry->nr] = at;
+	entry->insn[entry->nr] = *insn;
+	entry->nr++;
+	entry->boundaries |= (uint8_t)(1 << at);
+}
+
+/* Where a patch of the entry's bytes could end at most. */
+static uint8_t entry_end(const struct entry *entry)
+{
+	if (!entry->nr)
+		return 0;
+	return (uint8_t)(entry->at[entry->nr - 1] + entry->insn[entry->nr - 1].len);
+}
+
+/* Adds the instructions behind the first, which is there. */
+static void entry_decode(const struct site_text *text, struct entry *entry)
+{
+	struct insn insn;
+	uint8_t at;
+
+	for (at = entry_end(entry); at < INSTR_SITE_MAX; at = entry_end(entry)) {
+		if (at >= entry->next)
+			entry->stop = INSTR_REASON_NEIGHBOUR;
+		else if (!insn_decode(entry->code + at, entry->code_len - at, &insn))
+			entry->stop = at < entry->size ? INSTR_REASON_INSN : INSTR_REASON_SHORT;
+		else
+			entry->stop = entry_refuses(text, entry, &insn, at);
+		if (entry->stop)
+			return;
+		entry_add(entry, &insn, at);
+	}
+}
+
+/*
+ * Where near its entry the function branches to. Behind bytes that are no
+ * instruction nothing is known; whatever branches from there is trapped.
+ */
+static void entry_find_targets(struct entry *entry)
+{
+	uint64_t end = entry->size < entry->code_len ? entry->size : entry->code_len;
+	struct insn insn;
+	bool is_branch;
+
+	for (uint64_t at = 0; at < end; at += insn.len) {
+		if (!insn_decode_branch(entry->code + at, end - at, &insn, &is_branch))
+			return;
+		if (!is_branch)
+			continue;
+
+		int64_t target = (int64_t)at + insn.target;
+
+		if (target > 0 && target < INSTR_SITE_MAX)
+			entry->targets |= (uint8_t)(1 << target);
+	}
+}
+
+/* ---- choosing the patch ----------------------------------------------------- */
+
+/* The offsets from @first to @last. */
+static uint8_t bits(unsigned int first, unsigned int last)
+{
+	return (uint8_t)((2U << last) - (1U << first));
+}
+
+/* Does each old boundary lie on a byte that traps, and that a debugger may change? */
+static bool jump_is_sound(const struct site_text *text, const struct entry *entry,
+			  unsigned int prefixes)
+{
+	unsigned int last = prefixes + JUMP_LEN - 1;
+	uint8_t bad = prefixes ? bits(1, prefixes) : 0;
+
+	if (text->distance.top != INT3)
+		bad |= bits(last, last);
+	return !(entry->boundaries & bad);
+}
+
+static enum instr_reason jump_reason(const struct entry *entry, unsigned int prefixes)
+{
+	unsigned int len = prefixes + JUMP_LEN;
+
+	if (entry_end(entry) < len)
+		return entry->stop;
+	if (entry->offset % PAGE + len > PAGE)
+		return INSTR_REASON_PAGE;
+	if (entry->targets & bits(1, len - 1))
+		return INSTR_REASON_LOOP;
+	return INSTR_REASON_NONE;
+}
+
+static void write_jump(struct instr_plan_site *site, struct instr_distance distance,
+		       unsigned int prefixes)
+{
+	int32_t displacement = distance_rel32(distance);
+	uint8_t *to = site->new;
+
+	/* CS and REX.W mean nothing to a jump, in this order. */
+	memset(to, 0x2e, prefixes);
+	if (prefixes)
+		to[prefixes - 1] = 0x48;
+	to[prefixes] = 0xe9;
+	memcpy(to + prefixes + 1, &displacement, sizeof(displacement));
+	site->patch_len = (uint8_t)(prefixes + JUMP_LEN);
+	site->how = INSTR_HOW_JUMP;
+}
+
+static void write_trap(struct instr_plan_site *site, enum instr_reason reason)
+{
+	site->new[0] = INT3;
+	site->patch_len = 1;
+	site->how = INSTR_HOW_TRAP;
+	site->reason = reason;
+}
+
+static void site_choose_patch(const struct site_text *text, const struct entry *entry,
+			      struct instr_plan_site *site)
+{
+	enum instr_reason reason = jump_reason(entry, 0);
+
+	for (unsigned int prefixes = 0; prefixes <= PREFIXES_MAX; prefixes++) {
+		if (jump_is_sound(text, entry, prefixes) && !jump_reason(entry, prefixes)) {
+			write_jump(site, text->distance, prefixes);
+			return;
+		}
+	}
+	if (reason) {
+		write_trap(site, reason);
+		return;
+	}
+	write_jump(site, text->distance, 0);
+	site->fragile = true;
+}
+
+/* ---- the window ------------------------------------------------------------- */
+
+/*
+ * Must the block jump back? A call returns to the text by itself, and padding
+ * behind a function's end is displaced but not executed.
+ */
+static bool window_returns(const struct entry *entry, size_t nr)
+{
+	const struct insn *last = &entry->insn[nr - 1];
+
+	if (is_padding(last) && entry->at[nr - 1] >= entry->size)
+		return !entry_is_dead(entry, nr - 1);
+	return !insn_is_terminal(last) && last->kind != INSN_CALL &&
+	       last->kind != INSN_CALL_INDIRECT;
+}
+
+static void site_set_window(const struct entry *entry, struct instr_plan_site *site)
+{
+	uint8_t nr = 0, end = 0;
+
+	for (; end < site->patch_len; nr++) {
+		end = (uint8_t)(entry->at[nr] + entry->insn[nr].len);
+		site->moved[nr] = (struct instr_moved){
+			.old_at = entry->at[nr],
+			.old_len = entry->insn[nr].len,
+		};
+	}
+	site->nr_moved = nr;
+	site->window_len = end;
+	site->returns = window_returns(entry, nr);
+	memcpy(site->old, entry->code, end);
+}
+
+static bool in_rseq(const struct site_text *text, uint64_t vaddr, uint64_t len)
+{
+	for (size_t i = 0; i < text->nr_rseq; i++) {
+		if (vaddr < text->rseq[i].end && text->rseq[i].start < vaddr + len)
+			return true;
+	}
+	return false;
+}
+
+/* ---- planning --------------------------------------------------------------- */
+
+static enum instr_reason refuse_function(const struct site_text *text,
+					 const struct instr_func *func)
+{
+	if (func->vaddr < text->vaddr || func->vaddr - text->vaddr >= text->len)
+		return INSTR_REASON_SEGMENT;
+	if (func->is_ifunc)
+		return INSTR_REASON_IFUNC;
+	if (func->is_signal_frame)
+		return INSTR_REASON_SIGNAL_FRAME;
+	return INSTR_REASON_NONE;
+}
+
+static enum instr_reason refuse_entry(const struct site_text *text, struct entry *entry)
+{
+	struct insn insn;
+
+	if (!insn_decode(entry->code, entry->code_len, &insn))
+		return INSTR_REASON_UNDECODABLE;
+	if (insn.kind == INSN_BREAKPOINT)
+		return INSTR_REASON_BREAKPOINT;
+	if (!reloc_is_possible(&insn, (int64_t)entry->offset, text->lowest, text->highest))
+		return INSTR_REASON_UNMOVABLE;
+	entry_add(entry, &insn, 0);
+	return INSTR_REASON_NONE;
+}
+
+static void entry_init(const struct site_text *text, size_t func, struct entry *entry)
+{
+	const struct instr_func *f = &text->funcs->func[func];
+	uint64_t at = f->vaddr - text->vaddr;
+
+	*entry = (struct entry){
+		.code = text->bytes + at,
+		.code_len = text->len - at,
+		.offset = f->offset,
+		.size = f->size,
+		.next = func_next_vaddr(text->funcs, func) - f->vaddr,
+	};
+}
+
+static void refuse(struct instr_plan_site *site, enum instr_reason reason)
+{
+	site->how = INSTR_HOW_REFUSED;
+	site->reason = reason;
+}
+
+static void site_plan_entry(const struct site_text *text, struct entry *entry,
+			    struct instr_plan_site *site)
+{
+	struct emit measure = { .bytes = NULL };
+
+	entry_decode(text, entry);
+	entry_find_targets(entry);
+	site_choose_patch(text, entry, site);
+	site_set_window(entry, site);
+	site->flags_live = flags_are_live(entry->code, entry->code_len);
+	block_emit(&measure, site, 0);
+}
+
+void site_plan(const struct site_text *text, size_t func, struct instr_plan_site *site)
+{
+	const struct instr_func *f = &text->funcs->func[func];
+	enum instr_reason reason = refuse_function(text, f);
+	struct entry entry;
+
+	*site = (struct instr_plan_site){ .func = func, .offset = f->offset };
+	if (!reason) {
+		entry_init(text, func, &entry);
+		reason = refuse_entry(text, &entry);
+	}
+	if (reason) {
+		refuse(site, reason);
+		return;
+	}
+	site_plan_entry(text, &entry, site);
+	if (in_rseq(text, f->vaddr, site->window_len)) {
+		*site = (struct instr_plan_site){ .func = func, .offset = f->offset };
+		refuse(site, INSTR_REASON_RSEQ);
+	}
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Sites: may a function's entry be probed, and how? */
+#ifndef LIBINSTR_SITE_H
+#define LIBINSTR_SITE_H
+
+#include "func.h"
+#include "libinstr.h"
+#include "rseq.h"
+
+/* What sites are planned in. */
+struct site_text {
+	const struct func_table *funcs;
+	const uint8_t *bytes;
+	uint64_t len;
+	uint64_t vaddr;			/* of the first of them */
+	struct instr_distance distance;
+	int64_t lowest, highest;	/* positions that a block may have */
+	struct rseq_range *rseq;
+	size_t nr_rseq;
+};
+
+/* The displacement that is the same for all sites: 0xTTCCCCCC. */
+static inline int32_t distance_rel32(struct instr_distance distance)
+{
+	return (int32_t)((uint32_t)distance.top << 24 | 0xcccccc);
+}
+
+/*
+ * Plans the site at the entry of @func: all of @site but where it is in the
+ * slab. It can't fail: what can't be probed is refused.
+ */
+void site_plan(const struct site_text *text, size_t func, struct instr_plan_site *site);
+
+#endif

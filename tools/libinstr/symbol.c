@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Symbols: .symtab, which only section headers lead to, of the file or of the
+ * debug file with its build id; and the dynamic table, found as the loader does.
+ * Both are read: a stripped library has the one, a static program the other.
+ */
+
+#include "symbol.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "array.h"
+#include "clean.h"
+#include "err.h"
+#include "file.h"
+
+/* Where symbols go: the file that they are of, and what was found so far. */
+struct symbol_list {
+	struct instr_file *file;
+	struct symbol *symbol;
+	size_t nr;
+};
+
+struct symbol_table {
+	const Elf64_Sym *symbol;
+	uint64_t nr;
+	const char *names;
+	uint64_t names_len;
+	enum instr_func_source source;
+};
+
+/* "memcpy@@GLIBC_2.14" is how a link editor writes memcpy in .symtab. */
+static const char *symbol_name(struct instr_file *file, const char *name)
+{
+	const char *version = strchr(name, '@');
+
+	if (!version || version == name)
+		return name;
+	return file_keep_name(file, strndup(name, (size_t)(version - name)));
+}
+
+static bool symbol_is_function(const struct instr_file *file, const Elf64_Sym *symbol)
+{
+	unsigned int type = ELF64_ST_TYPE(symbol->st_info);
+
+	return (type == STT_FUNC || type == STT_GNU_IFUNC) &&
+	       symbol->st_shndx != SHN_UNDEF && symbol->st_value &&
+	       file_segment_find(file, symbol->st_value);
+}
+
+static int list_add(struct symbol_list *list, const struct symbol_table *table,
+		    const Elf64_Sym *symbol, struct instr_err *err)
+{
+	const char *name = file_string(table->names, table->names_len, symbol->st_name);
+
+	if (!name || !*name || !symbol_is_function(list->file, symbol))
+		return 0;
+	name = symbol_name(list->file, name);
+	if (!name)
+		return err_memory(err);
+
+	struct symbol new = {
+		.name = name,
+		.vaddr = symbol->st_value,
+		.size = symbol->st_size,
+		.source = table->source,
+		.is_global = ELF64_ST_BIND(symbol->st_info) != STB_LOCAL,
+		.is_ifunc = ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC,
+	};
+
+	return ARRAY_PUSH(list->symbol, list->nr, new) ? 0 : err_memory(err);
+}
+
+static int list_add_table(struct symbol_list *list, const struct symbol_table *table,
+			  struct instr_err *err)
+{
+	for (uint64_t i = 0; i < table->nr; i++) {
+		int code = list_add(list, table, &table->symbol[i], err);
+
+		if (code)
+			return code;
+	}
+	return 0;
+}
+
+/* ---- .symtab ---------------------------------------------------------------- */
+
+/* .symtab of @file; false: it has none that can be read. */
+static bool static_table(const struct instr_file *file, struct symbol_table *table)
+{
+	Elf64_Shdr symbols;
+
+	if (!file_section_of_type(file, SHT_SYMTAB, &symbols))
+		return false;
+
+	Elf_Scn *section = elf_getscn(file->elf, symbols.sh_link);
+	const Elf64_Shdr *names = section ? elf64_getshdr(section) : NULL;
+
+	if (!names)
+		return false;
+	*table = (struct symbol_table){
+		.symbol = file_bytes(file, symbols.sh_offset, symbols.sh_size),
+		.nr = symbols.sh_size / sizeof(Elf64_Sym),
+		.names = file_bytes(file, names->sh_offset, names->sh_size),
+		.names_len = names->sh_size,
+		.source = INSTR_FROM_SYMTAB,
+	};
+	return table->symbol && table->names;
+}
+
+/* Where distributions put what they stripped; a file that isn't there is fine. */
+static void file_find_debug(struct instr_file *file)
+{
+	const char *id = file->build_id;
+	char path[256];
+
+	if (!id || strlen(id) < 4)
+		return;
+	snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%.2s/%s.debug", id, id + 2);
+	file_open_debug(path, &file->debug, NULL);
+}
+
+static int list_add_static(struct symbol_list *list, struct instr_err *err)
+{
+	struct instr_file *file = list->file;
+	struct symbol_table table;
+
+	if (static_table(file, &table))
+		return list_add_table(list, &table, err);
+	if (!file->debug)
+		file_find_debug(file);
+	if (file->debug && static_table(file->debug, &table))
+		return list_add_table(list, &table, err);
+	return 0;
+}
+
+/* ---- the dynamic table ------------------------------------------------------ */
+
+/* DT_HASH: as many symbols as chain entries. */
+static uint64_t count_by_hash(const struct instr_file *file)
+{
+	uint64_t vaddr;
+	const uint32_t *hash;
+
+	if (!file_dynamic(file, DT_HASH, &vaddr))
+		return 0;
+	hash = file_bytes_at(file, vaddr, 2 * sizeof(*hash));
+	return hash ? hash[1] : 0;
+}
+
+/*
+ * DT_GNU_HASH does not say: the last symbol ends the chain of the bucket that
+ * begins last. The words of a chain stand at the symbols' indices.
+ */
+static uint64_t count_by_gnu_hash(const struct instr_file *file)
+{
+	struct { uint32_t nr_buckets, first, bloom_len, shift; } head;
+	uint64_t vaddr, last = 0;
+	const void *bytes;
+
+	if (!file_dynamic(file, DT_GNU_HASH, &vaddr))
+		return 0;
+	bytes = file_bytes_at(file, vaddr, sizeof(head));
+	if (!bytes)
+		return 0;
+	memcpy(&head, bytes, sizeof(head));
+
+	vaddr += sizeof(head) + 8ULL * head.bloom_len;
+
+	const uint32_t *bucket = file_bytes_at(file, vaddr, 4ULL * head.nr_buckets);
+
+	for (uint32_t i = 0; bucket && i < head.nr_buckets; i++)
+		last = bucket[i] > last ? bucket[i] : last;
+	if (last < head.first)
+		return head.first;
+
+	vaddr += 4ULL * head.nr_buckets + 4 * (last - head.first);
+
+	uint64_t room = file_room_at(file, vaddr) / 4;
+	const uint32_t *chain = file_bytes_at(file, vaddr, 4 * room);
+
+	for (uint64_t i = 0; chain && i < room; i++) {
+		if (chain[i] & 1)
+			return last + i + 1;
+	}
+	return 0;
+}
+
+static int list_add_dynamic(struct symbol_list *list, struct instr_err *err)
+{
+	const struct instr_file *file = list->file;
+	uint64_t vaddr, nr = count_by_hash(file);
+
+	if (!nr)
+		nr = count_by_gnu_hash(file);
+	if (!nr || !file_dynamic(file, DT_SYMTAB, &vaddr))
+		return 0;
+
+	struct symbol_table table = {
+		.symbol = file_bytes_at(file, vaddr, nr * sizeof(Elf64_Sym)),
+		.nr = nr,
+		.names = file->dynstr,
+		.names_len = file->dynstr_len,
+		.source = INSTR_FROM_DYNSYM,
+	};
+
+	return table.symbol ? list_add_table(list, &table, err) : 0;
+}
+
+int symbols_read(struct instr_file *file, struct symbol **ret, size_t *nr,
+		 struct instr_err *err)
+{
+	struct symbol_list list = { .file = file };
+	int code;
+
+	code = list_add_static(&list, err);
+	if (!code)
+		code = list_add_dynamic(&list, err);
+	if (code) {
+		free(list.symbol);
+		return code;
+	}
+	*ret = list.symbol;
+	*nr = list.nr;
+	return 0;
+}

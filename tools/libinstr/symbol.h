@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Function symbols of a file. */
+#ifndef LIBINSTR_SYMBOL_H
+#define LIBINSTR_SYMBOL_H
+
+#include "libinstr.h"
+
+struct symbol {
+	const char *name;	/* without a version; belongs to the file */
+	uint64_t vaddr;
+	uint64_t size;		/* as the symbol says: may be 0, or absurd */
+	enum instr_func_source source;
+	bool is_global;
+	bool is_ifunc;
+};
+
+/*
+ * Those of .symtab, else of the separate debug file's, and of the dynamic table,
+ * in no order. Only those that lie in an executable segment. *ret: free() it.
+ */
+int symbols_read(struct instr_file *file, struct symbol **ret, size_t *nr,
+		 struct instr_err *err);
+
+#endif

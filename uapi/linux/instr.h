@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * /dev/instr: instrument the text of running programs.
+ *
+ * Opening the device (CAP_SYS_ADMIN in the initial user namespace) begins a
+ * session. All that a session makes, overlays and attached processes, ends with
+ * the last close of the descriptor, however the owner died.
+ *
+ *   overlay   what is changed in the text of one ELF file: sites, a trap table
+ *             and the code of a slab. It changes nothing by itself.
+ *   scope     the processes that the session attached. Each mapping of an
+ *             overlay's file in a process of the scope, present or future,
+ *             becomes a view: it shows the overlay's pages instead of the
+ *             file's. The file and its page cache are never written.
+ *   slab      what a view needs beside the text: [code][data], mapped at one
+ *             distance from the text in every process, so that the code is the
+ *             same bytes everywhere. Code is read-only and shared, data is
+ *             private to each process and zero in a fork child.
+ *   space     one instrumented address space. It outlives the process as long
+ *             as the session lives, so that the data can still be read.
+ *
+ * Positions. An *offset* counts bytes from the start of the file. A *base* is
+ * the address at which a mapping has, or would have, offset 0; a *position* is
+ * relative to it and may lie outside of the file: byte n of the slab lies at
+ * position slab_start + n.
+ *
+ * Every structure begins with its size, as the caller knows it. A longer one
+ * than the kernel's is accepted if the surplus is zero, a shorter one reads as
+ * if it were followed by zeros. Padding must be zero. No call does half of what
+ * it was asked for: on any error nothing has changed.
+ *
+ * What errors mean, in all calls:
+ *   EINVAL      a size too small, a value out of its range, misaligned
+ *   E2BIG       the structure is longer than known here, and not by zeros
+ *   EOPNOTSUPP  unknown flags
+ *   ENOTTY      unknown command
+ *   EFAULT      a pointer that can't be read or written
+ *   ENOENT      no such overlay or space in this session
+ *   ESRCH       no such process
+ *   ESHUTDOWN   the session was removed by another one (INSTR_REMOVE)
+ *   ENOMEM      out of memory
+ */
+#ifndef _UAPI_LINUX_INSTR_H
+#define _UAPI_LINUX_INSTR_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define INSTR_ABI	1
+
+/* The longest patch of a site, in bytes. */
+#define INSTR_SITE_MAX	8
+
+/* Limits of one overlay; more is refused with EINVAL. */
+#define INSTR_SITES_MAX	(1U << 20)
+#define INSTR_TRAPS_MAX	(1U << 23)
+#define INSTR_CODE_MAX	(1ULL << 30)	/* bytes of slab code */
+#define INSTR_DATA_MAX	(1ULL << 26)	/* bytes of slab data */
+
+#define INSTR_IOC	0xF7
+
+/**
+ * struct instr_info - ioctl(INSTR_INFO): what the module is and holds
+ * @size: sizeof(struct instr_info)
+ * @flags: must be 0
+ * @out_abi: INSTR_ABI of the module
+ * @out_session_id: id of the calling session, as others see it
+ * @out_sessions: live sessions, of all users
+ * @out_overlays: live overlays
+ * @out_spaces: live spaces
+ * @out_views: live views
+ * @out_pages: patched pages held
+ * @out_pinned: data pages pinned in processes
+ *
+ * The counts are of the whole machine. They are all zero, but for the caller's
+ * own session, when nothing is instrumented.
+ */
+struct instr_info {
+	__u32 size;
+	__u32 flags;
+	__u32 out_abi;
+	__u32 out_session_id;
+	__u32 out_sessions;
+	__u32 out_overlays;
+	__u32 out_spaces;
+	__u32 out_views;
+	__u64 out_pages;
+	__u64 out_pinned;
+};
+#define INSTR_INFO		_IOWR(INSTR_IOC, 0x00, struct instr_info)
+
+/**
+ * struct instr_overlay_create - ioctl(INSTR_OVERLAY_CREATE)
+ * @size: sizeof(struct instr_overlay_create)
+ * @flags: must be 0
+ * @file_fd: the executable or library, open for reading
+ * @out_overlay_id: the new overlay
+ * @slab_start: position of the slab, in bytes, page-aligned
+ * @code_len: bytes of code, page-aligned, at least a page
+ * @data_len: bytes of data behind the code, page-aligned, at least a page
+ *
+ * Sessions do not share a file: EBUSY if another one has an overlay of it.
+ * Within one session several overlays of a file are alternatives: a process
+ * takes the first whose slab finds its place free.
+ *
+ * EBADF: not open for reading. ENOEXEC: not a regular file with pages of its
+ * own (DAX, secret memory, huge pages).
+ */
+struct instr_overlay_create {
+	__u32 size;
+	__u32 flags;
+	__s32 file_fd;
+	__u32 out_overlay_id;
+	__aligned_u64 slab_start;	/* two's complement */
+	__aligned_u64 code_len;
+	__aligned_u64 data_len;
+};
+#define INSTR_OVERLAY_CREATE	_IOWR(INSTR_IOC, 0x01, struct instr_overlay_create)
+
+/**
+ * struct instr_slab_write - ioctl(INSTR_SLAB_WRITE): append code to a slab
+ * @size: sizeof(struct instr_slab_write)
+ * @flags: must be 0
+ * @overlay_id: the overlay
+ * @pad: must be 0
+ * @offset: where in the slab's code, in bytes
+ * @len: bytes, at most 64 MiB
+ * @ptr: address of the code
+ *
+ * Code is immortal: threads, stacks and pages copied by a debugger may refer to
+ * it for ever. A byte that is not zero can't be changed (EEXIST), a zero byte in
+ * the request leaves what is there.
+ */
+struct instr_slab_write {
+	__u32 size;
+	__u32 flags;
+	__u32 overlay_id;
+	__u32 pad;
+	__aligned_u64 offset;
+	__aligned_u64 len;
+	__aligned_u64 ptr;
+};
+#define INSTR_SLAB_WRITE	_IOW(INSTR_IOC, 0x02, struct instr_slab_write)
+
+/**
+ * struct instr_site - a changed place in the text
+ * @offset: of its first byte
+ * @len: bytes changed, 1 to INSTR_SITE_MAX; they lie in one page
+ * @flags: INSTR_SITE_FRAGILE or 0
+ * @pad: must be 0
+ * @old: the file's bytes
+ * @new: the bytes to show
+ */
+struct instr_site {
+	__aligned_u64 offset;
+	__u8 len;
+	__u8 flags;
+	__u8 pad[6];
+	__u8 old[INSTR_SITE_MAX];
+	__u8 new[INSTR_SITE_MAX];
+};
+
+/*
+ * A debugger that sets a breakpoint at an instruction boundary inside of this
+ * site would change where its jump leads. In a process that is being traced the
+ * site shows int3 (0xCC) and, behind it, the old bytes; the trap table must
+ * have an entry for its offset.
+ */
+#define INSTR_SITE_FRAGILE	0x01
+#define INSTR_SITE_FLAGS_ALL	0x01
+
+/**
+ * struct instr_trap - where a trap at a place in the text leads
+ * @offset: of the trapping byte (int3, or an opcode that is invalid)
+ * @target: position in the slab's code that execution goes on at
+ *
+ * An entry is immortal, as code is.
+ */
+struct instr_trap {
+	__aligned_u64 offset;
+	__aligned_u64 target;		/* two's complement */
+};
+
+/**
+ * struct instr_publish - ioctl(INSTR_PUBLISH): set an overlay's sites
+ * @size: sizeof(struct instr_publish)
+ * @flags: must be 0
+ * @overlay_id: the overlay
+ * @out_bad: the index of the site, or trap, that is to blame for an error
+ * @nr_sites: number of @sites; 0 shows the file as it is
+ * @nr_traps: number of @traps
+ * @sites: address of an array of struct instr_site, by ascending offset
+ * @traps: address of an array of struct instr_trap, by ascending offset
+ *
+ * The sites replace those published before: a page changes as a whole, and no
+ * thread is stopped. The traps are added to those published before. When the
+ * call returns, no process runs a state that was published earlier, but for
+ * threads that are inside of the slab.
+ *
+ * ESTALE: the file has other bytes than @old. EEXIST: a trap of that offset
+ * leads elsewhere already. ERANGE: a site or a target outside of its place, not
+ * ascending, overlapping, straddling a page, or a fragile site with no trap.
+ * out_bad is set for these three.
+ */
+struct instr_publish {
+	__u32 size;
+	__u32 flags;
+	__u32 overlay_id;
+	__u32 out_bad;
+	__u32 nr_sites;
+	__u32 nr_traps;
+	__aligned_u64 sites;
+	__aligned_u64 traps;
+};
+#define INSTR_PUBLISH		_IOWR(INSTR_IOC, 0x03, struct instr_publish)
+
+/**
+ * struct instr_attach - ioctl(INSTR_ATTACH): take a process into the scope
+ * @size: sizeof(struct instr_attach)
+ * @flags: INSTR_ATTACH_ON_EXEC or 0
+ * @pid: the process, in the caller's pid namespace; any of its threads will do
+ * @out_views: views that it has now
+ *
+ * The process stays in the scope across exec, until it ends, or is detached.
+ * A mapping that can't be served leaves the process as it is, and is told by
+ * an event (INSTR_EVENT_REFUSED) and in the space's dump.
+ *
+ * EEXIST: in the scope already. EPERM: a kernel thread. ENOEXEC: a 32-bit
+ * process.
+ */
+#define INSTR_ATTACH_ON_EXEC	0x01	/* only from its next exec on */
+#define INSTR_ATTACH_FLAGS_ALL	0x01
+
+struct instr_attach {
+	__u32 size;
+	__u32 flags;
+	__s32 pid;
+	__u32 out_views;
+};
+#define INSTR_ATTACH		_IOWR(INSTR_IOC, 0x04, struct instr_attach)
+
+/**
+ * struct instr_detach - ioctl(INSTR_DETACH): take a process out of the scope
+ * @size: sizeof(struct instr_detach)
+ * @flags: must be 0
+ * @pid: the process
+ * @pad: must be 0
+ *
+ * It runs the file's own text when the call returns. Its spaces remain to be
+ * read. ESRCH: not in the scope.
+ */
+struct instr_detach {
+	__u32 size;
+	__u32 flags;
+	__s32 pid;
+	__u32 pad;
+};
+#define INSTR_DETACH		_IOW(INSTR_IOC, 0x05, struct instr_detach)
+
+/**
+ * struct instr_space_next - ioctl(INSTR_SPACE_NEXT): walk the session's spaces
+ * @size: sizeof(struct instr_space_next)
+ * @flags: must be 0
+ * @space_id: in: 0, or the last space seen; out: the next one
+ * @out_pid: the process, in the caller's pid namespace; 0 if it is not there
+ * @out_live: 1 while the address space exists and is in the scope
+ * @out_refused: errno of the last mapping that could not be served, or 0
+ * @out_private: patched pages that the process does not show, as it has private
+ *	copies of them (breakpoints, uprobes, self-modified text)
+ * @out_slabs: slabs that are mapped in it
+ * @out_comm: name of the process when the space began, NUL-terminated
+ *
+ * ENOENT: there is no further space.
+ */
+struct instr_space_next {
+	__u32 size;
+	__u32 flags;
+	__u32 space_id;
+	__s32 out_pid;
+	__u32 out_live;
+	__u32 out_refused;
+	__u32 out_private;
+	__u32 out_slabs;
+	__u8 out_comm[16];
+};
+#define INSTR_SPACE_NEXT	_IOWR(INSTR_IOC, 0x06, struct instr_space_next)
+
+/**
+ * struct instr_data_read - ioctl(INSTR_DATA_READ): read counters
+ * @size: sizeof(struct instr_data_read)
+ * @flags: must be 0
+ * @space_id: the space, live or gone
+ * @overlay_id: the overlay
+ * @offset: of the first counter in the slab's data, in bytes, a multiple of 8
+ * @nr: number of counters
+ * @ptr: address of an array of __u64
+ *
+ * Each result is the sum over all slabs of that overlay in the space; it is 0
+ * where there is none. The process may write its data itself: what is read is
+ * its word, and nobody else's.
+ */
+struct instr_data_read {
+	__u32 size;
+	__u32 flags;
+	__u32 space_id;
+	__u32 overlay_id;
+	__aligned_u64 offset;
+	__aligned_u64 nr;
+	__aligned_u64 ptr;
+};
+#define INSTR_DATA_READ		_IOW(INSTR_IOC, 0x07, struct instr_data_read)
+
+/**
+ * struct instr_remove - ioctl(INSTR_REMOVE): end a session, of anybody
+ * @size: sizeof(struct instr_remove)
+ * @flags: must be 0
+ * @session_id: the session; 0: all but the calling one
+ * @out_removed: how many were ended
+ *
+ * It is as if its owner had closed it: all processes run the files' own text
+ * when the call returns. The owner's next call fails with ESHUTDOWN. ENOENT: no
+ * such session.
+ */
+struct instr_remove {
+	__u32 size;
+	__u32 flags;
+	__u32 session_id;
+	__u32 out_removed;
+};
+#define INSTR_REMOVE		_IOWR(INSTR_IOC, 0x08, struct instr_remove)
+
+#endif /* _UAPI_LINUX_INSTR_H */

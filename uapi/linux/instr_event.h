@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Generic netlink family "instr": what happens, and what there is.
+ *
+ * Group "events" gets one INSTR_CMD_EVENT for each change of an instrumented
+ * process's life. Messages are never waited for: a listener that is too slow
+ * loses some, sees ENOBUFS, and asks for the dumps.
+ *
+ *   INSTR_CMD_EVENT        (multicast)
+ *     EVENT                u32, enum instr_event
+ *     SESSION_ID           u32, 0 if it is not a single session's
+ *     SPACE_ID             u32, 0 where there is none
+ *     PID                  u32, process (thread group), initial pid namespace
+ *     TID                  u32, thread that did it; FORK
+ *     CHILD                u32, pid of the child; FORK
+ *     CLONE_FLAGS          u32, INSTR_CLONE_*; FORK
+ *     OVERLAY_ID           u32; REFUSED
+ *     ERRNO                u32, why; REFUSED
+ *     STATUS               u32, as of wait(2); EXIT
+ *     COMM                 string, name of the process
+ *     TIME                 u64, ns of CLOCK_MONOTONIC
+ *
+ * Dumps (NLM_F_DUMP), one message an object:
+ *
+ *   INSTR_CMD_SESSION_GET
+ *     SESSION_ID, PID (owner), COMM (owner), OVERLAYS u32, SPACES u32
+ *   INSTR_CMD_OVERLAY_GET
+ *     SESSION_ID, OVERLAY_ID, DEV u64, INODE u64, SITES u32, PAGES u32,
+ *     SLAB_START s64 as u64, CODE_LEN u64, DATA_LEN u64, PATH string
+ *   INSTR_CMD_SPACE_GET
+ *     SESSION_ID, SPACE_ID, PID, COMM, LIVE u32, VIEWS u32, SLABS u32,
+ *     PRIVATE u32, ERRNO u32 (of the last refusal, or 0)
+ *
+ * Dumps and the group are for CAP_SYS_ADMIN or CAP_NET_ADMIN in the initial
+ * user namespace (EPERM for others).
+ */
+#ifndef _UAPI_LINUX_INSTR_EVENT_H
+#define _UAPI_LINUX_INSTR_EVENT_H
+
+#define INSTR_GENL_NAME		"instr"
+#define INSTR_GENL_VERSION	1
+#define INSTR_GENL_EVENTS	"events"
+
+enum instr_cmd {
+	INSTR_CMD_UNSPEC,
+	INSTR_CMD_EVENT,
+	INSTR_CMD_SESSION_GET,
+	INSTR_CMD_OVERLAY_GET,
+	INSTR_CMD_SPACE_GET,
+	__INSTR_CMD_LAST,
+};
+#define INSTR_CMD_MAX		(__INSTR_CMD_LAST - 1)
+
+enum instr_event {
+	INSTR_EVENT_ATTACH = 1,	/* a space began */
+	INSTR_EVENT_DETACH,	/* its process runs pristine text again */
+	INSTR_EVENT_FORK,	/* made a child, which has not run yet */
+	INSTR_EVENT_EXEC,	/* runs another image from now on */
+	INSTR_EVENT_EXIT,	/* a process of a scope ended */
+	INSTR_EVENT_GONE,	/* the address space of a space ended */
+	INSTR_EVENT_REFUSED,	/* a mapping is left alone: see ERRNO */
+};
+
+/* INSTR_A_CLONE_FLAGS */
+#define INSTR_CLONE_VM		0x1	/* the child shares the address space */
+
+enum instr_attr {
+	INSTR_A_UNSPEC,
+	INSTR_A_PAD,
+	INSTR_A_EVENT,
+	INSTR_A_SESSION_ID,
+	INSTR_A_SPACE_ID,
+	INSTR_A_OVERLAY_ID,
+	INSTR_A_PID,
+	INSTR_A_TID,
+	INSTR_A_CHILD,
+	INSTR_A_CLONE_FLAGS,
+	INSTR_A_ERRNO,
+	INSTR_A_STATUS,
+	INSTR_A_COMM,
+	INSTR_A_TIME,
+	INSTR_A_OVERLAYS,
+	INSTR_A_SPACES,
+	INSTR_A_DEV,
+	INSTR_A_INODE,
+	INSTR_A_SITES,
+	INSTR_A_PAGES,
+	INSTR_A_SLAB_START,
+	INSTR_A_CODE_LEN,
+	INSTR_A_DATA_LEN,
+	INSTR_A_PATH,
+	INSTR_A_LIVE,
+	INSTR_A_VIEWS,
+	INSTR_A_SLABS,
+	INSTR_A_PRIVATE,
+	__INSTR_A_LAST,
+};
+#define INSTR_A_MAX		(__INSTR_A_LAST - 1)
+
+#endif /* _UAPI_LINUX_INSTR_EVENT_H */
