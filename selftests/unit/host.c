@@ -9,7 +9,6 @@
  * did; and this process goes on with all of its libc instrumented.
  */
 
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -107,13 +107,13 @@ int count_prepare(struct count *count, struct targets *targets, struct instr_err
 /* ---- the beginning --------------------------------------------------------- */
 
 /* Events are listened to before there can be any. */
-static int attach(struct count *count, struct instr_err *err)
+static int attach(struct count *count, uint32_t flags, struct instr_err *err)
 {
 	unsigned int views;
 	int code = instr_watch_open(instr_dev_session_id(count->dev), &count->watch, err);
 
 	if (!code)
-		code = instr_dev_attach(count->dev, count->pid, &views, err);
+		code = instr_dev_attach(count->dev, count->pid, flags, &views, err);
 	if (code)
 		return code;
 	count->attached = true;
@@ -127,21 +127,7 @@ int count_begin_pid(struct count *count, pid_t pid, struct instr_err *err)
 	int code = instr_pidfd_open(pid, &count->pidfd, err);
 
 	count->pid = pid;
-	return code ?: attach(count, err);
-}
-
-/*
- * Until the program is run the process is a copy of us. What that calls on its
- * way there is not the program's.
- */
-static int skip_spaces(struct count *count, struct instr_err *err)
-{
-	struct instr_space_next space = { 0 };
-	int more;
-
-	while ((more = instr_dev_space_next(count->dev, &space, err)) > 0)
-		count->skip_space = space.space_id;
-	return more;
+	return code ?: attach(count, 0, err);
 }
 
 int count_begin_command(struct count *count, char *const *argv, int *status,
@@ -157,9 +143,8 @@ int count_begin_command(struct count *count, char *const *argv, int *status,
 	count->argv = argv;
 	count->pid = count->run.pid;
 	count->pidfd = count->run.pidfd;
-	code = attach(count, err);
-	if (!code)
-		code = skip_spaces(count, err);
+	/* Until it is the program, the process is a copy of us. */
+	code = attach(count, INSTR_ATTACH_ON_EXEC, err);
 	if (code) {
 		instr_run_abort(&count->run);
 		return code;

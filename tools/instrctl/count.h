@@ -28,8 +28,6 @@ struct count {
 	int pidfd;
 
 	bool attached;
-	/* Spaces up to this one are of the process that was not the program yet. */
-	uint32_t skip_space;
 	double seconds;
 };
 

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The report of a count.
- *
- * The program has one row a function. If it was counted in several of its images
- * each has rows of its own, with its name in them.
+ * The report of a count: what rows.c counted up, and what stands below it.
  */
 
 #include "report.h"
@@ -15,83 +12,8 @@
 
 #include "json.h"
 #include "libinstr/table.h"
+#include "rows.h"
 #include "say.h"
-
-struct row {
-	uint64_t calls;
-	const struct target *target;
-	const struct instr_func *func;
-	const struct result_space *space;	/* NULL: of all of them */
-};
-
-struct rows {
-	size_t nr;
-	struct row *row;
-	size_t uncalled;	/* functions, whatever the spaces */
-};
-
-/* ---- rows ------------------------------------------------------------------ */
-
-static uint64_t sum(const struct result *result, size_t site)
-{
-	uint64_t calls = 0;
-
-	for (size_t i = 0; i < result->nr; i++)
-		calls += result->space[i].calls[site];
-	return calls;
-}
-
-static void add_rows(const struct report *report, const struct target *target, size_t i,
-		     struct rows *rows)
-{
-	const struct result *result = report->result;
-	size_t site = target->first + i;
-	struct row row = {
-		.calls = sum(result, site),
-		.target = target,
-		.func = target_func(target, i),
-	};
-
-	rows->uncalled += row.calls == 0;
-	if (result->nr_active < 2) {
-		rows->row[rows->nr++] = row;
-		return;
-	}
-	for (size_t j = 0; j < result->nr; j++) {
-		if (!result->space[j].active)
-			continue;
-		row.space = &result->space[j];
-		row.calls = row.space->calls[site];
-		rows->row[rows->nr++] = row;
-	}
-}
-
-static int compare(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-
-	if (x->calls != y->calls)
-		return x->calls < y->calls ? 1 : -1;
-	return strcmp(x->func->name, y->func->name);
-}
-
-static void rows_create(const struct report *report, struct rows *rows)
-{
-	size_t columns = report->result->nr_active ?: 1;
-
-	*rows = (struct rows) { 0 };
-	rows->row = calloc(report->targets->nr_sites * columns, sizeof(*rows->row));
-	if (!rows->row)
-		out_of_memory();
-	for (size_t i = 0; i < report->targets->nr; i++) {
-		const struct target *target = &report->targets->target[i];
-
-		for (size_t j = 0; j < target->nr; j++)
-			if (target_site(target, j)->how != INSTR_HOW_REFUSED)
-				add_rows(report, target, j, rows);
-	}
-	qsort(rows->row, rows->nr, sizeof(*rows->row), compare);
-}
 
 /* ---- what the events told -------------------------------------------------- */
 
@@ -244,7 +166,7 @@ void report_text(const struct report *report, FILE *out)
 	unsigned int lost = instr_watch_lost(report->watch);
 	struct rows rows;
 
-	rows_create(report, &rows);
+	rows_create(report->targets, report->result, &rows);
 	print_rows(report, &rows, out);
 	if (rows.uncalled && !report->all)
 		fprintf(out, "%zu function%s not called\n", rows.uncalled,
@@ -253,7 +175,7 @@ void report_text(const struct report *report, FILE *out)
 	print_spaces(report->result, out);
 	print_children(report, out);
 	fprintf(out, "%u event%s lost\n", lost, plural(lost, "", "s"));
-	free(rows.row);
+	rows_destroy(&rows);
 }
 
 /* ---- JSON ------------------------------------------------------------------ */
@@ -330,7 +252,7 @@ void report_json(const struct report *report, FILE *out)
 	struct json_object *top = json_begin();
 	struct rows rows;
 
-	rows_create(report, &rows);
+	rows_create(report->targets, report->result, &rows);
 	add_functions(top, &rows);
 	add_refused(top, report->targets);
 	add_processes(top, report);
@@ -339,5 +261,5 @@ void report_json(const struct report *report, FILE *out)
 	json_object_object_add(top, "seconds", json_object_new_double(report->seconds));
 	json_add_number(top, "lost_events", instr_watch_lost(report->watch));
 	json_end(top, out);
-	free(rows.row);
+	rows_destroy(&rows);
 }

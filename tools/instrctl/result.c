@@ -74,7 +74,7 @@ static struct result_space *add_space(struct result *result, struct count *count
 int result_read(struct count *count, const struct targets *targets, struct result *ret,
 		struct instr_err *err)
 {
-	struct instr_space_next next = { .space_id = count->skip_space };
+	struct instr_space_next next = { 0 };
 	int code;
 
 	*ret = (struct result) { 0 };

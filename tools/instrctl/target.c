@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "library.h"
+#include "resolve.h"
 #include "say.h"
 
 /* ---- patterns to files ----------------------------------------------------- */
@@ -40,7 +40,7 @@ static int pattern_path(const struct subject *subject, const char *pattern,
 		return 0;
 	}
 	name = strndup(pattern, colon - pattern);
-	code = library_path(subject, name, ret, err);
+	code = resolve_file(subject, name, ret, err);
 	free(name);
 	return code;
 }

@@ -241,10 +241,10 @@ static int process_fail(struct instr_err *err, int code, pid_t pid)
 	}
 }
 
-int instr_dev_attach(struct instr_dev *dev, pid_t pid, unsigned int *views,
-		     struct instr_err *err)
+int instr_dev_attach(struct instr_dev *dev, pid_t pid, uint32_t flags,
+		     unsigned int *views, struct instr_err *err)
 {
-	struct instr_attach arg = { .size = sizeof(arg), .pid = pid };
+	struct instr_attach arg = { .size = sizeof(arg), .flags = flags, .pid = pid };
 	int code = dev_call(dev, INSTR_ATTACH, &arg);
 
 	if (code)

@@ -32,8 +32,9 @@ int instr_dev_overlay_create(struct instr_dev *dev, const struct instr_plan *pla
 int instr_dev_publish(struct instr_dev *dev, uint32_t overlay_id,
 		      const struct instr_plan *plan, struct instr_err *err);
 
-int instr_dev_attach(struct instr_dev *dev, pid_t pid, unsigned int *views,
-		     struct instr_err *err);
+/* @flags: INSTR_ATTACH_ON_EXEC or 0. */
+int instr_dev_attach(struct instr_dev *dev, pid_t pid, uint32_t flags,
+		     unsigned int *views, struct instr_err *err);
 int instr_dev_detach(struct instr_dev *dev, pid_t pid, struct instr_err *err);
 
 /*

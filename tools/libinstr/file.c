@@ -79,7 +79,7 @@ const void *file_bytes_at(const struct instr_file *file, uint64_t vaddr, uint64_
 {
 	const Elf64_Phdr *segment = segment_of_bytes(file, vaddr);
 
-	if (len > file_room_at(file, vaddr))
+	if (!len || len > file_room_at(file, vaddr))
 		return NULL;
 	return file_bytes(file, segment->p_offset + (vaddr - segment->p_vaddr), len);
 }

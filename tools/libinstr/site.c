@@ -160,6 +160,9 @@ static enum instr_reason jump_reason(const struct entry *entry, unsigned int pre
 {
 	unsigned int len = prefixes + JUMP_LEN;
 
+	/* The first instruction alone may reach into the next function. */
+	if (entry->next < len || entry->next < entry->insn[0].len)
+		return INSTR_REASON_NEIGHBOUR;
 	if (entry_end(entry) < len)
 		return entry->stop;
 	if (entry->offset % PAGE + len > PAGE)

@@ -2,8 +2,8 @@
 /*
  * The FILE of a FILE:GLOB.
  */
-#ifndef INSTRCTL_LIBRARY_H
-#define INSTRCTL_LIBRARY_H
+#ifndef INSTRCTL_RESOLVE_H
+#define INSTRCTL_RESOLVE_H
 
 #include "target.h"
 
@@ -11,7 +11,7 @@
  * @name is a path if it has a '/', else the file name or soname of a library.
  * *ret opens the file, and is freed by the caller. -ENOENT: no such library.
  */
-int library_path(const struct subject *subject, const char *name, char **ret,
+int resolve_file(const struct subject *subject, const char *name, char **ret,
 		 struct instr_err *err);
 
 #endif

@@ -4,7 +4,7 @@
  * loader would map, then what it may still load by name.
  */
 
-#include "library.h"
+#include "resolve.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -95,7 +95,7 @@ static char *find_needed(const struct subject *subject, const char *name)
 	return found;
 }
 
-int library_path(const struct subject *subject, const char *name, char **ret,
+int resolve_file(const struct subject *subject, const char *name, char **ret,
 		 struct instr_err *err)
 {
 	char *path = find_mapped(&subject->maps, name);

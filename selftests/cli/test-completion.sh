@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0
+# The completion for bash offers what the program knows.
+
+# offer WORD...: what is offered for the last one.
+offer()
+{
+	try bash -c '
+	. "$1"; shift
+	COMP_WORDS=(instrctl "$@"); COMP_CWORD=$#
+	_instrctl; printf "%s\n" "${COMPREPLY[@]}"' - \
+		"$here/../../tools/completion/instrctl.bash" "$@"
+}
+
+PATH=$(dirname "$INSTRCTL"):$PATH
+offer st
+prints "a verb" 0 '^stat$'
+offer stat --f
+prints "an option" 0 '^--function$'
+offer show o
+prints "a word" 0 '^overlays$'
+offer help mon
+prints "a verb to be helped with" 0 '^monitor$'
+offer stat -f main -- tru
+prints "a command" 0 '^true$'
+offer list /bin/bas
+prints "a file" 0 '^/bin/bash$'

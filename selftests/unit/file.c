@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Files and their functions, of real ones: what they say they are, which
+ * functions are found by each source, and how those are matched.
+ */
+
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "clean.h"
+#include "scratch.h"
+#include "tap.h"
+
+#define LIBC "/lib/x86_64-linux-gnu/libc.so.6"
+#define LIBZ "/lib/x86_64-linux-gnu/libz.so.1"
+
+static const struct instr_func *func;
+static size_t nr;
+
+static struct instr_file *file_of(const char *path)
+{
+	struct instr_file *file = NULL;
+	struct instr_err err = { 0 };
+
+	if (instr_file_open(path, &file, &err) ||
+	    instr_file_funcs(file, &func, &nr, &err)) {
+		printf("# %s\n", err.text);
+		instr_file_close(file);
+		return NULL;
+	}
+	return file;
+}
+
+static const struct instr_func *find(const char *name)
+{
+	for (size_t i = 0; i < nr; i++) {
+		if (!strcmp(func[i].name, name))
+			return &func[i];
+	}
+	return NULL;
+}
+
+/* What is true of each list. */
+static bool list_is_sound(void)
+{
+	for (size_t i = 0; i < nr; i++) {
+		bool same = i && func[i].vaddr == func[i - 1].vaddr;
+
+		if (!func[i].size || !func[i].name[0] || func[i].is_alias != same)
+			return false;
+		if (i && func[i].vaddr < func[i - 1].vaddr)
+			return false;
+		if (i && !same && func[i - 1].vaddr + func[i - 1].size > func[i].vaddr)
+			return false;
+		if (same && func[i].size != func[i - 1].size)
+			return false;
+		if (func[i].source == INSTR_FROM_EH_FRAME && strncmp(func[i].name, "func_", 5))
+			return false;
+	}
+	return nr > 0;
+}
+
+static void lists_are_ordered_and_do_not_overlap(void)
+{
+	static const char *const paths[] = {
+		LIBC, LIBZ, "/usr/lib/x86_64-linux-gnu/libstdc++.so.6", "/bin/bash",
+		"/usr/bin/python3.11", "/sbin/ldconfig", "/proc/self/exe",
+		"/usr/lib/gcc/x86_64-linux-gnu/12/cc1",
+	};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (access(paths[i], R_OK))
+			continue;
+
+		CLEAN(file) struct instr_file *file = file_of(paths[i]);
+
+		if (!CHECK(file) || !CHECK(list_is_sound()))
+			printf("# %s\n", paths[i]);
+	}
+}
+
+static void libc_is_known(void)
+{
+	CLEAN(file) struct instr_file *file = file_of(LIBC);
+
+	if (!CHECK(file))
+		return;
+	CHECK(!strcmp(instr_file_soname(file), "libc.so.6"));
+	CHECK(strlen(instr_file_build_id(file)) == 40);
+	CHECK(!instr_file_fixed(file));
+	CHECK(find("malloc") && find("printf") && !find("printf")->is_ifunc);
+	CHECK(find("memcpy") && find("memcpy")->is_ifunc);
+	CHECK(!strcmp(instr_file_interp(file), "/lib64/ld-linux-x86-64.so.2"));
+	CHECK(instr_distances(file)[0].top == 0xcc);
+}
+
+static void fixed_programs_are_known(void)
+{
+	CLEAN(file) struct instr_file *file = file_of("/usr/bin/python3.11");
+
+	if (!CHECK(file))
+		return;
+	CHECK(instr_file_fixed(file) && instr_distances(file)[0].top == 0x61);
+	CHECK(find("Py_Main") && find("Py_Main")->source == INSTR_FROM_DYNSYM);
+	CHECK(instr_file_text_vaddr(file, find("Py_Main")->offset) == find("Py_Main")->vaddr);
+}
+
+static void functions_of_a_stripped_static_program_are_found(void)
+{
+	CLEAN(file) struct instr_file *file = file_of("/sbin/ldconfig");
+
+	if (!CHECK(file))
+		return;
+	CHECK(nr > 1000 && func[0].source == INSTR_FROM_EH_FRAME);
+	CHECK(!instr_file_interp(file) && !instr_file_soname(file));
+}
+
+/* ---- without section headers ------------------------------------------------ */
+
+static bool drop_sections(struct scratch *scratch)
+{
+	Elf64_Ehdr *header = (Elf64_Ehdr *)scratch->bytes;
+
+	header->e_shoff = 0;
+	header->e_shnum = 0;
+	header->e_shstrndx = 0;
+	return scratch_write(scratch, scratch->bytes, scratch->len);
+}
+
+static void section_headers_are_not_needed(void)
+{
+	CLEAN(file) struct instr_file *whole = file_of("/bin/bash");
+	struct scratch scratch;
+	size_t nr_whole = nr;
+
+	if (!CHECK(scratch_read(&scratch, "/bin/bash")) || !CHECK(drop_sections(&scratch)))
+		return;
+
+	CLEAN(file) struct instr_file *bare = file_of(scratch.path);
+
+	CHECK(whole && bare && list_is_sound());
+	CHECK(nr == nr_whole);
+	if (nr != nr_whole)
+		printf("# %zu functions without, %zu with\n", nr, nr_whole);
+	CHECK(find("maybe_make_export_env"));
+	scratch_exit(&scratch);
+}
+
+/* ---- matching --------------------------------------------------------------- */
+
+static size_t *found;
+static size_t nr_found;
+static struct instr_err err;
+
+static int match(struct instr_file *file, const char *glob, const char *second)
+{
+	const char *globs[] = { glob, second };
+
+	free(found);
+	found = NULL;
+	nr_found = 0;
+	memset(&err, 0, sizeof(err));
+	return instr_funcs_match(file, globs, second ? 2 : 1, &found, &nr_found, &err);
+}
+
+static bool found_only(const char *name)
+{
+	return nr_found == 1 && !strcmp(func[found[0]].name, name);
+}
+
+static void names_match(void)
+{
+	CLEAN(file) struct instr_file *file = file_of(LIBC);
+	char address[32];
+
+	if (!CHECK(file))
+		return;
+	CHECK(!match(file, "malloc", NULL) && found_only("malloc"));
+	CHECK(!match(file, "malloc", "mallo[c]") && found_only("malloc"));
+	CHECK(!match(file, "__libc_malloc", NULL) && found_only("__libc_malloc"));
+	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)find("qsort")->vaddr);
+	CHECK(!match(file, address, NULL) && nr_found == 1 &&
+	      func[found[0]].vaddr == find("qsort")->vaddr);
+	CHECK(!match(file, "str*", "mem*") && nr_found > 20);
+	for (size_t i = 1; i < nr_found; i++)
+		CHECK(func[found[i]].vaddr > func[found[i - 1]].vaddr);
+}
+
+static void what_does_not_match_is_told(void)
+{
+	CLEAN(file) struct instr_file *file = file_of(LIBC);
+
+	if (!CHECK(file))
+		return;
+	CHECK(match(file, "malloc", "mallok") == -ENOENT && err.code == -ENOENT);
+	CHECK(!strcmp(err.text, LIBC ": no function matches 'mallok'"));
+	CHECK(!strcmp(err.hint, "the nearest name is 'malloc'"));
+	CHECK(match(file, "0x1", NULL) == -ENOENT);
+	CHECK(match(file, "nothing_is_called_so_*", NULL) == -ENOENT && !err.hint[0]);
+	CHECK(match(file, "", NULL) == -ENOENT);
+	CHECK(match(file, "0xg", NULL) == -ENOENT);
+	CHECK(!found);
+}
+
+/* ---- what is no file of ours ------------------------------------------------ */
+
+static bool fails(const char *path, int code, const char *text)
+{
+	struct instr_file *file = NULL;
+	char expected[512];
+
+	snprintf(expected, sizeof(expected), "%s: %s", path, text);
+	memset(&err, 0, sizeof(err));
+	if (instr_file_open(path, &file, &err) == code && err.code == code && !file &&
+	    !strcmp(err.text, expected))
+		return true;
+	printf("# %s\n", err.text);
+	return false;
+}
+
+static void other_files_are_told(void)
+{
+	struct scratch scratch;
+
+	CHECK(fails("/nonexistent", -ENOENT, "No such file or directory"));
+	CHECK(fails("/tmp", -EISDIR, "Is a directory"));
+	CHECK(fails("/dev/null", -ENOEXEC, "not a regular file"));
+	CHECK(fails("/etc/passwd", -ENOEXEC, "not an ELF file"));
+	CHECK(instr_file_open("/etc/passwd", NULL, NULL) == -ENOEXEC);
+	if (!CHECK(scratch_read(&scratch, "/bin/true")))
+		return;
+	CHECK(scratch_write(&scratch, "", 0) && fails(scratch.path, -ENOEXEC, "not an ELF file"));
+	CHECK(scratch_write(&scratch, scratch.bytes, 40) &&
+	      fails(scratch.path, -ENOEXEC, "a corrupt ELF file: it ends within its header"));
+	scratch.bytes[EI_CLASS] = ELFCLASS32;
+	CHECK(scratch_write(&scratch, scratch.bytes, scratch.len) &&
+	      fails(scratch.path, -EINVAL, "a 32-bit program; instr works on x86-64 ones"));
+	scratch.bytes[EI_CLASS] = ELFCLASS64;
+	scratch.bytes[18] = EM_AARCH64;
+	CHECK(scratch_write(&scratch, scratch.bytes, scratch.len) &&
+	      fails(scratch.path, -EINVAL,
+		    "a program for another machine; instr works on x86-64 ones"));
+	scratch_exit(&scratch);
+}
+
+/* ---- libraries -------------------------------------------------------------- */
+
+static bool has_path(char **paths, size_t nr_paths, const char *name)
+{
+	for (size_t i = 0; i < nr_paths; i++) {
+		if (strstr(paths[i], name))
+			return true;
+	}
+	return false;
+}
+
+static void needed_libraries_are_found(void)
+{
+	CLEAN(file) struct instr_file *file = file_of("/usr/bin/python3.11");
+	char **paths;
+	size_t nr_paths;
+
+	if (!CHECK(file) || !CHECK(!instr_file_needed(file, NULL, &paths, &nr_paths, &err)))
+		return;
+	CHECK(has_path(paths, nr_paths, "/libc.so.6"));
+	CHECK(has_path(paths, nr_paths, "/libz.so.1"));
+	CHECK(has_path(paths, nr_paths, "/ld-linux-x86-64.so.2"));
+	instr_paths_free(paths, nr_paths);
+}
+
+static void library_path_comes_first(void)
+{
+	CLEAN(file) struct instr_file *file = file_of("/usr/bin/python3.11");
+	char folder[] = "/tmp/instr-unit-XXXXXX", copy[64], command[256];
+	char **paths;
+	size_t nr_paths;
+
+	if (!CHECK(file) || !CHECK(mkdtemp(folder)))
+		return;
+	snprintf(copy, sizeof(copy), "%s/libz.so.1", folder);
+	snprintf(command, sizeof(command), "cp " LIBZ " %s", copy);
+	CHECK(!system(command));
+	if (CHECK(!instr_file_needed(file, folder, &paths, &nr_paths, &err))) {
+		CHECK(has_path(paths, nr_paths, copy));
+		instr_paths_free(paths, nr_paths);
+	}
+	unlink(copy);
+	rmdir(folder);
+}
+
+static void static_programs_need_nothing(void)
+{
+	CLEAN(file) struct instr_file *file = file_of("/sbin/ldconfig");
+	char **paths;
+	size_t nr_paths;
+
+	if (!CHECK(file) || !CHECK(!instr_file_needed(file, NULL, &paths, &nr_paths, &err)))
+		return;
+	CHECK(!nr_paths);
+	instr_paths_free(paths, nr_paths);
+}
+
+int main(void)
+{
+	RUN(lists_are_ordered_and_do_not_overlap);
+	RUN(libc_is_known);
+	RUN(fixed_programs_are_known);
+	RUN(functions_of_a_stripped_static_program_are_found);
+	RUN(section_headers_are_not_needed);
+	RUN(names_match);
+	RUN(what_does_not_match_is_told);
+	RUN(other_files_are_told);
+	RUN(needed_libraries_are_found);
+	RUN(library_path_comes_first);
+	RUN(static_programs_need_nothing);
+	free(found);
+	return tap_done();
+}

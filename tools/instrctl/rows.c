@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The rows of a report.
+ */
+
+#include "rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "say.h"
+
+static uint64_t sum(const struct result *result, size_t site)
+{
+	uint64_t calls = 0;
+
+	for (size_t i = 0; i < result->nr; i++)
+		calls += result->space[i].calls[site];
+	return calls;
+}
+
+static void add_rows(const struct result *result, const struct target *target, size_t i,
+		     struct rows *rows)
+{
+	size_t site = target->first + i;
+	struct row row = {
+		.calls = sum(result, site),
+		.target = target,
+		.func = target_func(target, i),
+	};
+
+	rows->uncalled += row.calls == 0;
+	if (result->nr_active < 2) {
+		rows->row[rows->nr++] = row;
+		return;
+	}
+	for (size_t j = 0; j < result->nr; j++) {
+		if (!result->space[j].active)
+			continue;
+		row.space = &result->space[j];
+		row.calls = row.space->calls[site];
+		rows->row[rows->nr++] = row;
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->calls != y->calls)
+		return x->calls < y->calls ? 1 : -1;
+	return strcmp(x->func->name, y->func->name);
+}
+
+void rows_create(const struct targets *targets, const struct result *result,
+		 struct rows *ret)
+{
+	size_t rows_each = result->nr_active ?: 1;
+
+	*ret = (struct rows) { 0 };
+	ret->row = calloc(targets->nr_sites * rows_each, sizeof(*ret->row));
+	if (!ret->row)
+		out_of_memory();
+	for (size_t i = 0; i < targets->nr; i++) {
+		const struct target *target = &targets->target[i];
+
+		for (size_t j = 0; j < target->nr; j++)
+			if (target_site(target, j)->how != INSTR_HOW_REFUSED)
+				add_rows(result, target, j, ret);
+	}
+	qsort(ret->row, ret->nr, sizeof(*ret->row), compare);
+}
+
+void rows_destroy(struct rows *rows)
+{
+	free(rows->row);
+}

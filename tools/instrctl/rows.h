@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The rows of a report, most calls first.
+ *
+ * There is one row a function. If the program was counted in several of its images
+ * each has rows of its own, with its name in them.
+ */
+#ifndef INSTRCTL_ROWS_H
+#define INSTRCTL_ROWS_H
+
+#include "result.h"
+
+struct row {
+	uint64_t calls;
+	const struct target *target;
+	const struct instr_func *func;
+	const struct result_space *space;	/* NULL: of all of them */
+};
+
+struct rows {
+	size_t nr;
+	struct row *row;
+	size_t uncalled;	/* functions, whatever the spaces */
+};
+
+void rows_create(const struct targets *targets, const struct result *result,
+		 struct rows *ret);
+void rows_destroy(struct rows *rows);
+
+#endif
