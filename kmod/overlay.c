@@ -406,39 +406,72 @@ void instr_overlay_zap(struct instr_overlay *overlay, const struct instr_edition
 
 /* ---- traps ---------------------------------------------------------------- */
 
+static const struct instr_site *site_find(const struct instr_publish *arg,
+					  const struct instr_site *sites, u64 offset)
+{
+	u32 low = 0, high = arg->nr_sites;
+
+	while (low < high) {
+		u32 mid = low + (high - low) / 2;
+
+		if (sites[mid].offset == offset)
+			return &sites[mid];
+		if (sites[mid].offset < offset)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
 struct instr_traps *instr_traps_merge(struct instr_overlay *overlay,
-				      const struct instr_trap *traps, u32 nr, u32 *bad)
+				      const struct instr_publish *arg,
+				      const struct instr_site *sites,
+				      const struct instr_trap *traps, u32 *bad)
 {
 	struct instr_traps *old, *merged;
-	u32 old_nr, i = 0, j = 0, n = 0;
+	u32 old_nr, nr = arg->nr_traps, i = 0, j = 0, n = 0;
 
 	old = rcu_dereference_protected(overlay->traps,
 					lockdep_is_held(&overlay->session->lock));
 	old_nr = old ? old->nr : 0;
-	merged = kvzalloc(struct_size(merged, trap, (size_t)old_nr + nr), GFP_KERNEL);
+	merged = kvzalloc(struct_size(merged, entry, (size_t)old_nr + nr), GFP_KERNEL);
 	if (!merged)
 		return ERR_PTR(-ENOMEM);
 	merged->nr = old_nr + nr;
 	while (i < old_nr || j < nr) {
-		if (j == nr || (i < old_nr && old->trap[i].offset < traps[j].offset)) {
-			merged->trap[n++] = old->trap[i++];
+		struct instr_trap_entry *entry = &merged->entry[n++];
+		const struct instr_site *site;
+
+		if (j == nr || (i < old_nr && old->entry[i].offset < traps[j].offset)) {
+			*entry = old->entry[i++];
 			continue;
 		}
-		if (i < old_nr && old->trap[i].offset == traps[j].offset) {
-			if (old->trap[i].target != traps[j].target) {
+		site = site_find(arg, sites, traps[j].offset);
+		*entry = (struct instr_trap_entry){
+			.offset = traps[j].offset,
+			.target = (s64)traps[j].target,
+			.traced_only = site && (site->flags & INSTR_SITE_FRAGILE),
+		};
+		if (i < old_nr && old->entry[i].offset == entry->offset) {
+			if (old->entry[i].target != entry->target) {
 				*bad = j;
 				kvfree(merged);
 				return ERR_PTR(-EEXIST);
 			}
+			/* Once it was ours without a debugger, it stays ours. */
+			if (!site || !old->entry[i].traced_only)
+				entry->traced_only = old->entry[i].traced_only;
 			i++;
 		}
-		merged->trap[n++] = traps[j++];
+		j++;
 	}
 	merged->nr = n;
 	return merged;
 }
 
-bool instr_overlay_trap(struct instr_overlay *overlay, u64 offset, s64 *target)
+const struct instr_trap_entry *instr_overlay_trap(struct instr_overlay *overlay,
+						  u64 offset)
 {
 	struct instr_traps *traps = rcu_dereference(overlay->traps);
 	u32 low = 0, high = traps ? traps->nr : 0;
@@ -446,14 +479,12 @@ bool instr_overlay_trap(struct instr_overlay *overlay, u64 offset, s64 *target)
 	while (low < high) {
 		u32 mid = low + (high - low) / 2;
 
-		if (traps->trap[mid].offset == offset) {
-			*target = (s64)traps->trap[mid].target;
-			return true;
-		}
-		if (traps->trap[mid].offset < offset)
+		if (traps->entry[mid].offset == offset)
+			return &traps->entry[mid];
+		if (traps->entry[mid].offset < offset)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return false;
+	return NULL;
 }

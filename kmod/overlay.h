@@ -51,12 +51,23 @@ u32 instr_edition_lower(const struct instr_edition *edition, pgoff_t pgoff);
 void instr_edition_free(struct instr_edition *edition);
 
 /**
- * struct instr_traps - where traps lead, ascending; grows, never changes
+ * struct instr_trap_entry - where a trap leads
+ * @offset: of the trapping byte
+ * @traced_only: the start of a fragile site: the byte is ours only while a
+ *	debugger is about, otherwise somebody else's (a uprobe's)
+ * @target: a position
  */
+struct instr_trap_entry {
+	u64 offset : 63;
+	u64 traced_only : 1;
+	s64 target;
+};
+
+/* All places that ever were a site's, ascending; it grows, and nothing else. */
 struct instr_traps {
 	struct rcu_head rcu;
 	u32 nr;
-	struct instr_trap trap[] __counted_by(nr);
+	struct instr_trap_entry entry[] __counted_by(nr);
 };
 
 /**
@@ -102,7 +113,9 @@ bool instr_overlay_patches(struct inode *inode, pgoff_t pgoff);
 
 /* Both under the session's lock; the table or edition is new, or an ERR_PTR. */
 struct instr_traps *instr_traps_merge(struct instr_overlay *overlay,
-				      const struct instr_trap *traps, u32 nr, u32 *bad);
+				      const struct instr_publish *arg,
+				      const struct instr_site *sites,
+				      const struct instr_trap *traps, u32 *bad);
 struct instr_edition *instr_edition_build(struct instr_overlay *overlay,
 					  const struct instr_site *sites, u32 nr,
 					  u32 *bad);
@@ -111,7 +124,8 @@ struct instr_edition *instr_edition_build(struct instr_overlay *overlay,
 void instr_overlay_zap(struct instr_overlay *overlay, const struct instr_edition *a,
 		       const struct instr_edition *b);
 
-/* Where a trap at @offset leads: true and *target, a position. RCU. */
-bool instr_overlay_trap(struct instr_overlay *overlay, u64 offset, s64 *target);
+/* Where a trap at @offset leads, or NULL. RCU. */
+const struct instr_trap_entry *instr_overlay_trap(struct instr_overlay *overlay,
+						  u64 offset);
 
 #endif

@@ -575,16 +575,14 @@ int instr_session_publish(struct instr_session *session, struct instr_publish *a
 	err = instr_check_sites(sites, arg->nr_sites, &arg->out_bad) ?:
 	      instr_check_traps(traps, arg->nr_traps, overlay->slab_start,
 				overlay->slab_start + (s64)overlay->code.code_len,
-				&arg->out_bad);
-	if (err)
-		return err;
-	merged = instr_traps_merge(overlay, traps, arg->nr_traps, &arg->out_bad);
-	if (IS_ERR(merged))
-		return PTR_ERR(merged);
-	err = instr_check_fragile(sites, arg->nr_sites, merged->trap, merged->nr,
+				&arg->out_bad) ?:
+	      instr_check_fragile(sites, arg->nr_sites, traps, arg->nr_traps,
 				  &arg->out_bad);
 	if (err)
-		goto err_free_traps;
+		return err;
+	merged = instr_traps_merge(overlay, arg, sites, traps, &arg->out_bad);
+	if (IS_ERR(merged))
+		return PTR_ERR(merged);
 	edition = instr_edition_build(overlay, sites, arg->nr_sites, &arg->out_bad);
 	err = PTR_ERR_OR_ZERO(edition);
 	if (err)

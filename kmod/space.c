@@ -116,12 +116,14 @@ struct instr_space *instr_space_find(struct mm_struct *mm)
 static bool view_trap(struct instr_view *view, unsigned long vaddr,
 		      unsigned long *target)
 {
-	s64 position;
+	const struct instr_trap_entry *entry;
 
-	if (vaddr < view->base ||
-	    !instr_overlay_trap(view->overlay, vaddr - view->base, &position))
+	if (vaddr < view->base)
 		return false;
-	*target = view->base + position;
+	entry = instr_overlay_trap(view->overlay, vaddr - view->base);
+	if (!entry || (entry->traced_only && !READ_ONCE(view->space->traced)))
+		return false;
+	*target = view->base + entry->target;
 	return true;
 }
 
@@ -196,6 +198,8 @@ struct instr_view *instr_space_fork(struct instr_view *parent, struct mm_struct 
 	if (!space)
 		space = space_create(mm, parent->space->tgid, parent->space->comm, 0,
 				     GFP_KERNEL | __GFP_NOFAIL);
+	/* The copies may be of what a debugger was shown. */
+	space->traced |= parent->space->traced;
 	view = space_find_view(space, parent->overlay, parent->base);
 	if (!view)
 		view = instr_view_create(space, parent->overlay, parent->orig,

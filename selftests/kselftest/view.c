@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -224,47 +223,6 @@ TEST_F(view, private_pages_are_told)
 	EXPECT_EQ(1, space.out_private);
 	EXPECT_EQ(self->puppet.pid, space.out_pid);
 	EXPECT_EQ(1, space.out_live);
-}
-
-/* A breakpoint at any byte of a site must neither crash nor miscount. */
-TEST_F(view, debugger_breaks_on_every_byte)
-{
-	uint64_t base = text_base(self->puppet.pid, variant->target);
-	const struct instr_plan_site *site = NULL;
-	long word, status, i;
-
-	ASSERT_NE(0, base);
-	for (i = 0; i < (long)self->probes.plan->nr; i++)
-		if (self->probes.plan->site[i].how == INSTR_HOW_JUMP)
-			site = &self->probes.plan->site[i];
-	ASSERT_NE(NULL, site);
-	ASSERT_EQ(0, probes_publish(&self->probes));
-	ASSERT_EQ(1, probes_attach(&self->probes, self->puppet.pid));
-	puppet_ask(&self->puppet, "call 10");
-	puppet_ask(&self->puppet, "far 10");
-	for (i = 1; i < site->window_len; i++) {
-		uint64_t vaddr = base + site->offset + i;
-		int boundary = 0;
-
-		for (int j = 0; j < site->nr_moved; j++)
-			boundary |= site->moved[j].old_at == i;
-		if (!boundary)
-			continue;	/* no debugger would */
-		ASSERT_EQ(0, ptrace(PTRACE_ATTACH, self->puppet.pid, 0, 0));
-		waitpid(self->puppet.pid, NULL, 0);
-		word = ptrace(PTRACE_PEEKTEXT, self->puppet.pid, vaddr, 0);
-		ASSERT_EQ(0, ptrace(PTRACE_POKETEXT, self->puppet.pid, vaddr,
-				    (word & ~0xffL) | 0xcc));
-		ASSERT_EQ(0, ptrace(PTRACE_DETACH, self->puppet.pid, 0, 0));
-		puppet_ask(&self->puppet, i < 5 ? "call 10" : "call 0");
-		puppet_ask(&self->puppet, i < 5 ? "far 10" : "far 0");
-		ASSERT_EQ(0, ptrace(PTRACE_ATTACH, self->puppet.pid, 0, 0));
-		waitpid(self->puppet.pid, (int *)&status, 0);
-		ASSERT_EQ(0, ptrace(PTRACE_POKETEXT, self->puppet.pid, vaddr, word));
-		ASSERT_EQ(0, ptrace(PTRACE_DETACH, self->puppet.pid, 0, 0));
-		puppet_ask(&self->puppet, "call 10");
-		puppet_ask(&self->puppet, "far 10");
-	}
 }
 
 FIXTURE(library)

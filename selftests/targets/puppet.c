@@ -4,8 +4,8 @@
  * with one: how often it called what, or what its text looks like to itself.
  *
  * Commands: call N | trap N | threads T N | text | fork N | forks F N |
- * nested N | tfork T N | busy T | idle | open FILE NAME | close | lib N |
- * protect | move | quit
+ * nested N | tfork T N | busy T | idle | open FILE NAME | close | lib N | guard |
+ * far N | protect | scribble | scribbled | attack | move | quit
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -62,7 +62,12 @@ __asm__(".text\n"
 	"	nop\n"
 	"	ret\n"
 	".size far_function, .-far_function\n"
-	".p2align 12\n");
+	".p2align 12\n"
+#ifdef PADDING
+	/* Text that huge pages fit into. */
+	".skip " PADDING ", 0xcc\n"
+#endif
+	);
 
 static void fail(const char *what)
 {
@@ -281,6 +286,60 @@ static void command_protect(void)
 	printf("%ld\n", call(far_function, 2, 10));
 }
 
+/* Changes a byte of the far page for good; or tells it. */
+static void command_scribble(bool write)
+{
+	volatile unsigned char *byte = (unsigned char *)far_page + 64;
+
+	if (write) {
+		if (mprotect(far_page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC))
+			fail("mprotect");
+		*byte = 0x5a;
+	}
+	printf("%d\n", *byte);
+}
+
+/*
+ * Makes the library's text unreadable as code, and code again: the kernel may
+ * merge the mapping with its neighbours meanwhile.
+ */
+static void command_guard(void)
+{
+	void *page = (void *)((uintptr_t)library_fn & ~4095UL);
+	int i;
+
+	for (i = 0; i < 10; i++)
+		if (mprotect(page, 4096, PROT_READ) ||
+		    mprotect(page, 4096, PROT_READ | PROT_EXEC))
+			fail("mprotect");
+	printf("%ld\n", call(library_fn, 3, 10));
+}
+
+/*
+ * Overwrites what a hostile program would: all of its slabs. Says how many
+ * mappings it was able to write to.
+ */
+static void command_attack(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long start[16], end[16];
+	char line[4500];
+	int i, n = 0;
+
+	while (maps && n < 16 && fgets(line, sizeof(line), maps))
+		if (strstr(line, "instr-slab") &&
+		    sscanf(line, "%lx-%lx", &start[n], &end[n]) == 2)
+			n++;
+	fclose(maps);
+	for (i = 0; i < n; i++) {
+		if (mprotect((void *)start[i], end[i] - start[i],
+			     PROT_READ | PROT_WRITE))
+			fail("mprotect");
+		memset((void *)start[i], 0xf4, end[i] - start[i]);
+	}
+	printf("%d\n", n);
+}
+
 /* Moves the far page elsewhere, and calls it there. */
 static void command_move(void)
 {
@@ -326,6 +385,12 @@ static bool obey(const char *line)
 		command_close();
 	else if (sscanf(line, "lib %ld", &n) == 1)
 		printf("%ld\n", call(library_fn, 3, n));
+	else if (!strcmp(line, "guard"))
+		command_guard();
+	else if (!strncmp(line, "scribble", 8))
+		command_scribble(!line[8]);
+	else if (!strcmp(line, "attack"))
+		command_attack();
 	else if (!strcmp(line, "protect"))
 		command_protect();
 	else if (!strcmp(line, "move"))
