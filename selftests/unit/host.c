@@ -29,6 +29,7 @@
 #include <zlib.h>
 
 #include "clean.h"
+#include "host_state.h"
 #include "tap.h"
 
 #define PAGE 4096UL
@@ -208,100 +209,13 @@ static uint64_t self_load(void)
 
 /* ---- functions of ours ------------------------------------------------------ */
 
-/* As host_entry.S has it. */
-struct state {
-	uint64_t gpr[15];	/* rax rbx rcx rdx rsi rdi rbp r8 ... r15 */
-	uint64_t flags;
-	uint8_t xmm[16][16];
-	uint8_t red_zone[128];
-};
-
-extern struct state host_in, host_out;
-extern void *host_target;
-extern uint64_t host_leak, host_stack_value;
-extern uint64_t host_table[];
-extern void host_call(void);
-extern void local_return_address(void);
-
-#define FUNCTIONS(do) \
-	do(probe_frame) do(probe_load) do(probe_compare) do(probe_vector)	\
-	do(probe_flags) do(probe_overflow) do(probe_flags_dead)			\
-	do(probe_red_zone) do(probe_call) do(probe_call_first)			\
-	do(probe_call_wide) do(probe_call_memory) do(probe_call_register)	\
-	do(probe_call_indexed) do(probe_call_stack) do(probe_jump)		\
-	do(probe_jump_short) do(probe_jcc) do(probe_jrcxz) do(probe_loop)	\
-	do(probe_loop_equal) do(probe_branches_back)				\
-	do(probe_branches_inside) do(probe_tail) do(probe_short)		\
-	do(probe_after_short) do(probe_padded) do(probe_syscall)		\
-	do(probe_many) do(probe_pushes)						\
-	do(into_many_1) do(into_many_2) do(into_many_3) do(into_many_4)		\
-	do(into_many_5) do(into_pushes_2) do(into_pushes_4)			\
-	do(into_frame_4) do(into_call_4) do(into_jcc_2) do(into_jcc_4)
-
-#define DECLARE(name) extern void name(void);
-#define ENTRY(name) { #name, name },
-
-FUNCTIONS(DECLARE)
-
-static const struct {
-	const char *name;
-	void (*call)(void);
-} functions[] = { FUNCTIONS(ENTRY) };
-
-#define NR_FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
-#define NR_STATES 64
-
-static struct state before[NR_FUNCTIONS][NR_STATES];
-
-/* The 64 combinations of CF PF AF ZF SF OF; all else differs from each other. */
-static void state_init(struct state *state, unsigned int n)
-{
-	static const uint8_t bit[6] = { 0, 2, 4, 6, 7, 11 };
-	uint8_t *bytes = (uint8_t *)state;
-
-	for (size_t i = 0; i < sizeof(*state); i++)
-		bytes[i] = (uint8_t)(i * 7 + n * 13 + 1);
-	state->flags = 0x202;
-	for (int i = 0; i < 6; i++)
-		state->flags |= (uint64_t)(n >> i & 1) << bit[i];
-	state->gpr[1] = 2;				/* rbx: an index */
-	state->gpr[2] = n % 3;				/* rcx: a count */
-	state->gpr[11] = (uint64_t)host_table;		/* r12 */
-	state->gpr[12] = (uint64_t)local_return_address; /* r13 */
-}
-
-/* Only calls may leave something else below the stack: what is dead there. */
-static bool leaves_red_zone(const char *name)
-{
-	return !strstr(name, "call");
-}
-
-static bool state_is(const struct state *a, const struct state *b, const char *name)
-{
-	struct state x = *a, y = *b;
-
-	if (!strcmp(name, "probe_syscall"))
-		x.gpr[2] = y.gpr[2] = 0;	/* rcx: where it came from */
-	if (!leaves_red_zone(name))
-		memcpy(x.red_zone, y.red_zone, sizeof(x.red_zone));
-	return !memcmp(&x, &y, sizeof(x));
-}
-
-static bool run_state(size_t function, unsigned int n, struct state *ret)
-{
-	state_init(&host_in, n);
-	host_target = functions[function].call;
-	host_stack_value = (uint64_t)local_return_address;
-	host_call();
-	*ret = host_out;
-	return !host_leak;
-}
+static struct state before[NR_STATE_FUNCTIONS][NR_STATES];
 
 static void run_all_before(void)
 {
-	for (size_t i = 0; i < NR_FUNCTIONS; i++) {
+	for (size_t i = 0; i < NR_STATE_FUNCTIONS; i++) {
 		for (unsigned int n = 0; n < NR_STATES; n++)
-			CHECK(run_state(i, n, &before[i][n]));
+			CHECK(state_run(i, n, &before[i][n]));
 	}
 }
 
@@ -310,12 +224,12 @@ static void compare_all(const struct host *host)
 {
 	struct state now;
 
-	for (size_t i = 0; i < NR_FUNCTIONS; i++) {
-		const char *name = functions[i].name;
+	for (size_t i = 0; i < NR_STATE_FUNCTIONS; i++) {
+		const char *name = state_functions[i].name;
 		uint64_t count = strncmp(name, "probe_", 6) ? 0 : host_count(host, name);
 
 		for (unsigned int n = 0; n < NR_STATES; n++) {
-			if (!CHECK(run_state(i, n, &now)) ||
+			if (!CHECK(state_run(i, n, &now)) ||
 			    !CHECK(state_is(&before[i][n], &now, name))) {
 				printf("# %s, state %u\n", name, n);
 				break;
