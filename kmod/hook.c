@@ -27,6 +27,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/tracepoint.h>
+#include <asm/fsgsbase.h>
 
 #include "event.h"
 #include "overlay.h"
@@ -38,16 +39,20 @@
 
 #define HOOK_POOL	64
 
-/* One thing to be done, by @task itself or, where there is no @file, a worker. */
+/*
+ * One thing to be done, by the thread itself or, where there is no @file, by a
+ * worker. It holds references on what it names.
+ */
 struct hook_work {
 	struct list_head node;
 	struct file *file;
 	struct work_struct work;
-	/* A mapping appeared in the mm of @task; NULL: a debugger came to @mm. */
-	struct instr_session *session;
+	void (*fn)(struct hook_work *work);
+	struct instr_session *session;	/* hook_map() */
 	struct task_struct *task;
-	/* Held by mmgrab() for a debugger, by mmget() for a worker. */
-	struct mm_struct *mm;
+	struct mm_struct *mm;		/* hook_trace(); of a worker's hook_map() */
+	struct instr_space *space;	/* hook_vfork() */
+	unsigned long fs_base;
 };
 
 static LIST_HEAD(hook_pool);
@@ -56,27 +61,12 @@ static bool hook_pool_open;
 
 static void hook_pool_add(void);
 
-static void hook_run(struct hook_work *work)
-{
-	if (work->session) {
-		instr_session_on_map(work->session, work->task);
-		instr_session_put(work->session);
-	} else if (work->mm) {
-		instr_session_on_trace(work->mm);
-		mmdrop(work->mm);
-	}
-}
-
 static int hook_release(struct inode *inode, struct file *file)
 {
 	struct hook_work *work = file->private_data;
 
-	/* By then a dying thread may have no address space: nothing to do in it. */
-	if (work->session && !current->mm) {
-		instr_session_put(work->session);
-		work->session = NULL;
-	}
-	hook_run(work);
+	if (work->fn)
+		work->fn(work);
 	kfree(work);
 	hook_pool_add();
 	return 0;
@@ -148,101 +138,107 @@ static void hook_worker(struct work_struct *work)
 {
 	struct hook_work *late = container_of(work, struct hook_work, work);
 
-	if (late->session) {
-		struct mm_struct *mm = late->mm;
-
-		kthread_use_mm(mm);
-		hook_run(late);
-		kthread_unuse_mm(mm);
-		mmput(mm);
-		put_task_struct(late->task);
-	} else {
-		hook_run(late);
-	}
+	late->fn(late);
 	kfree(late);
 	module_put(THIS_MODULE);
 }
 
-/* The pool is dry. Takes over the references in @session and @mm. */
-static void hook_defer(struct instr_session *session, struct mm_struct *mm)
-{
-	struct hook_work *work = kzalloc(sizeof(*work), GFP_ATOMIC);
-
-	if (!work) {
-		if (session)
-			instr_session_put(session);
-		else
-			mmdrop(mm);
-		return;
-	}
-	__module_get(THIS_MODULE);
-	work->session = session;
-	work->mm = mm;
-	if (session) {
-		work->task = get_task_struct(current);
-		work->mm = current->mm;
-		mmget(work->mm);
-	}
-	INIT_WORK(&work->work, hook_worker);
-	queue_work(instr_view_wq, &work->work);
-}
-
-static void hook_queue(struct instr_session *session, struct mm_struct *mm)
+/* Queues a copy of @what. False: there was no memory, and nothing is done. */
+static bool hook_queue(const struct hook_work *what)
 {
 	struct hook_work *work = hook_pool_take();
+	struct file *file;
 
-	if (!work) {
-		hook_defer(session, mm);
-		return;
+	if (work) {
+		file = work->file;
+		*work = *what;
+		fput(file);
+		return true;
 	}
-	work->session = session;
-	work->task = current;
-	work->mm = mm;
-	fput(work->file);
+	/* The pool is dry. */
+	work = kmemdup(what, sizeof(*what), GFP_ATOMIC);
+	if (!work)
+		return false;
+	__module_get(THIS_MODULE);
+	work->file = NULL;
+	INIT_WORK(&work->work, hook_worker);
+	queue_work(instr_view_wq, &work->work);
+	return true;
 }
 
 /* ---- mappings: each mmap(), exec segment, mprotect() passes perf_event_mmap() ---------- */
 
+/* The thread itself works in its own address space, a worker borrows it. */
+static void hook_map(struct hook_work *work)
+{
+	bool borrow = current->flags & PF_KTHREAD;
+
+	if (borrow)
+		kthread_use_mm(work->mm);
+	/* By then a dying thread may have none: nothing is to be done in it. */
+	if (current->mm == work->mm)
+		instr_session_on_map(work->session, work->task);
+	if (borrow)
+		kthread_unuse_mm(work->mm);
+	instr_session_put(work->session);
+	put_task_struct(work->task);
+	mmput_async(work->mm);
+}
+
 static int on_map(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct vm_area_struct *vma = (void *)regs_get_kernel_argument(regs, 0);
-	struct instr_session *session;
+	struct hook_work work = { .fn = hook_map, .task = current };
 
 	if (!vma->vm_file || (vma->vm_flags & (VM_EXEC | VM_SHARED)) != VM_EXEC ||
 	    vma->vm_mm != current->mm || (current->flags & PF_KTHREAD))
 		return 0;
 	rcu_read_lock();
-	session = instr_overlay_session(file_inode(vma->vm_file));
-	if (session && (instr_vma_view(vma) ||
-			!instr_session_covers(session, current))) {
-		instr_session_put(session);
-		session = NULL;
+	work.session = instr_overlay_session(file_inode(vma->vm_file));
+	if (work.session && (instr_vma_view(vma) ||
+			     !instr_session_covers(work.session, current))) {
+		instr_session_put(work.session);
+		work.session = NULL;
 	}
 	rcu_read_unlock();
-	if (session)
-		hook_queue(session, NULL);
+	if (!work.session)
+		return 0;
+	work.mm = current->mm;
+	mmget(work.mm);
+	get_task_struct(current);
+	if (!hook_queue(&work)) {
+		instr_session_put(work.session);
+		put_task_struct(current);
+		mmput_async(work.mm);
+	}
 	return 0;
 }
 NOKPROBE_SYMBOL(on_map);
 
 /* ---- debuggers: attach, seize and traceme pass __ptrace_link() -------------------------- */
 
+static void hook_trace(struct hook_work *work)
+{
+	instr_session_on_trace(work->mm);
+	mmdrop(work->mm);
+}
+
 static int on_trace(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct task_struct *task = (void *)regs_get_kernel_argument(regs, 0);
-	struct mm_struct *mm = READ_ONCE(task->mm);
+	struct hook_work work = { .fn = hook_trace, .mm = READ_ONCE(task->mm) };
 	struct instr_space *space;
 
-	if (!mm || (current->flags & PF_KTHREAD))
+	if (!work.mm || (current->flags & PF_KTHREAD))
 		return 0;
 	rcu_read_lock();
 	/* The task may leave its mm meanwhile; a space that we find holds it. */
-	space = instr_space_find(mm);
+	space = instr_space_find(work.mm);
 	if (space)
-		mmgrab(mm);
+		mmgrab(work.mm);
 	rcu_read_unlock();
-	if (space)
-		hook_queue(NULL, mm);
+	if (space && !hook_queue(&work))
+		mmdrop(work.mm);
 	return 0;
 }
 NOKPROBE_SYMBOL(on_trace);
@@ -278,17 +274,51 @@ static void after_uprobe(struct kprobe *probe, struct pt_regs *regs, unsigned lo
 
 /* ---- tracepoints --------------------------------------------------------------------------- */
 
+struct hook_fork {
+	struct task_struct *parent, *child;
+};
+
+static void hook_vfork(struct hook_work *work)
+{
+	instr_space_vfork_end(work->space, work->fs_base);
+	instr_space_put(work->space);
+}
+
+/*
+ * A child in its parent's address space, which has not run yet. The parent's next
+ * way to user mode is behind its wait for a vfork child.
+ */
+static void hook_vfork_begin(struct instr_space *space)
+{
+	struct hook_work work = { .fn = hook_vfork, .space = space };
+
+	if (!instr_space_tryget(space))
+		return;
+	work.fs_base = x86_fsbase_read_cpu();
+	instr_space_vfork_begin(space, work.fs_base);
+	if (!hook_queue(&work))
+		hook_vfork(&work);
+}
+
+static void hook_fork(struct instr_space *space, void *data)
+{
+	struct hook_fork *fork = data;
+
+	if (fork->child->mm == fork->parent->mm)
+		hook_vfork_begin(space);
+	if (!space->detached)
+		instr_event_fork(space, fork->parent, fork->child);
+}
+
 static void on_fork(void *data, struct task_struct *parent, struct task_struct *child)
 {
-	struct instr_space *space;
+	struct hook_fork fork = { .parent = parent, .child = child };
 
 	if (!parent->mm || child->signal == parent->signal ||
 	    (child->flags & PF_KTHREAD))
 		return;
 	rcu_read_lock();
-	space = instr_space_find(parent->mm);
-	if (space && space->session_id && !space->detached)
-		instr_event_fork(space, parent, child);
+	instr_space_for_each(parent->mm, hook_fork, &fork);
 	rcu_read_unlock();
 }
 

@@ -231,6 +231,22 @@ void instr_data_add(const struct instr_data *data, u64 offset, u64 nr, u64 *sums
 	}
 }
 
+/*
+ * Word by word, the gate last: the process reads it meanwhile. Its threads that
+ * are looked for here are asleep, or have not run yet.
+ */
+void instr_data_control(struct instr_data *data, const struct instr_control *control)
+{
+	struct instr_control *to = page_address(data->pages[0]);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(to->vfork); i++)
+		if (READ_ONCE(to->vfork[i]) != control->vfork[i])
+			WRITE_ONCE(to->vfork[i], control->vfork[i]);
+	smp_wmb();
+	WRITE_ONCE(to->gate, control->gate);
+}
+
 void instr_data_unpin(struct instr_data *data)
 {
 	unpin_user_pages_dirty_lock(data->pages, data->nr, true);

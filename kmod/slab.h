@@ -2,6 +2,7 @@
 #ifndef INSTR_SLAB_H
 #define INSTR_SLAB_H
 
+#include <linux/instr.h>
 #include <linux/types.h>
 
 struct file;
@@ -53,6 +54,8 @@ bool instr_slab_is_mapped(struct instr_code *code, unsigned long vaddr);
 
 /* Adds @nr counters from byte @offset on to @sums. */
 void instr_data_add(const struct instr_data *data, u64 offset, u64 nr, u64 *sums);
+/* Makes the control block what is given. Atomic. */
+void instr_data_control(struct instr_data *data, const struct instr_control *control);
 void instr_data_unpin(struct instr_data *data);
 
 #endif

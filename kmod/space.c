@@ -22,6 +22,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <asm/cpufeature.h>
 
 #include "event.h"
 #include "live.h"
@@ -66,6 +67,11 @@ static struct instr_space *space_create(struct mm_struct *mm, struct pid *tgid,
 void instr_space_get(struct instr_space *space)
 {
 	kref_get(&space->ref);
+}
+
+bool instr_space_tryget(struct instr_space *space)
+{
+	return kref_get_unless_zero(&space->ref);
 }
 
 static void slab_destroy(struct instr_slab *slab)
@@ -160,6 +166,77 @@ void instr_space_del(struct instr_space *space, struct instr_view *view)
 	spin_unlock(&space->lock);
 	if (last && space->session_id)
 		instr_event_space(INSTR_EVENT_GONE, space);
+}
+
+void instr_space_for_each(struct mm_struct *mm,
+			  void (*fn)(struct instr_space *space, void *data), void *data)
+{
+	struct instr_space *space;
+
+	hash_for_each_possible_rcu(space_by_mm, space, hash, (unsigned long)mm)
+		if (space->mm == mm && space->session_id)
+			fn(space, data);
+}
+
+/* ---- vfork ----------------------------------------------------------------- */
+
+#define VFORK_NONE	1	/* an FS base that no thread has */
+
+static void space_set_gate(struct instr_space *space)
+{
+	struct instr_slab *slab;
+
+	lockdep_assert_held(&space->lock);
+	if (!space->vforks) {
+		memset(&space->control, 0, sizeof(space->control));
+	} else if (space->vforks > INSTR_VFORKS_MAX ||
+		   !boot_cpu_has(X86_FEATURE_FSGSBASE)) {
+		space->control.gate = INSTR_GATE_SHUT;
+	} else if (space->control.gate != INSTR_GATE_SHUT) {
+		space->control.gate = INSTR_GATE_VFORK;
+	}
+	list_for_each_entry(slab, &space->slabs, node)
+		instr_data_control(&slab->data, &space->control);
+}
+
+/* An entry is taken once for each child: a vfork child may have one of its own. */
+static u64 *vfork_entry(struct instr_space *space, u64 value)
+{
+	int i;
+
+	for (i = 0; i < INSTR_VFORKS_MAX; i++)
+		if (space->control.vfork[i] == value)
+			return &space->control.vfork[i];
+	return NULL;
+}
+
+void instr_space_vfork_begin(struct instr_space *space, unsigned long fs_base)
+{
+	u64 *entry;
+
+	spin_lock(&space->lock);
+	space->vforks++;
+	entry = vfork_entry(space, VFORK_NONE) ?: vfork_entry(space, 0);
+	if (entry)
+		*entry = fs_base;
+	/* A thread with no FS base can't be told from others. */
+	if (!entry || !fs_base)
+		space->control.gate = INSTR_GATE_SHUT;
+	space_set_gate(space);
+	spin_unlock(&space->lock);
+}
+
+void instr_space_vfork_end(struct instr_space *space, unsigned long fs_base)
+{
+	u64 *entry;
+
+	spin_lock(&space->lock);
+	space->vforks--;
+	entry = vfork_entry(space, fs_base);
+	if (entry && fs_base)
+		*entry = VFORK_NONE;
+	space_set_gate(space);
+	spin_unlock(&space->lock);
 }
 
 /* ---- fork ------------------------------------------------------------------ */
@@ -275,7 +352,10 @@ static int space_map_slab(struct instr_space *space, struct instr_overlay *overl
 	instr_overlay_get(overlay);
 	slab->overlay = overlay;
 	slab->base = base;
+	spin_lock(&space->lock);
+	instr_data_control(&slab->data, &space->control);
 	list_add_tail(&slab->node, &space->slabs);
+	spin_unlock(&space->lock);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #ifndef INSTR_SPACE_H
 #define INSTR_SPACE_H
 
+#include <linux/instr.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
@@ -35,7 +36,9 @@ struct instr_slab {
  *	traps
  * @mm: held by mmgrab(): the address is not used again while we compare it
  * @traced: a debugger is about. Set under mmap_write_lock() and vma_start_write()
- * @lock: of @views, against each other; readers under RCU
+ * @lock: of @views, whose readers use RCU, of additions to @slabs, of @control
+ * @control: what the control page of each slab holds
+ * @vforks: entries of @control.vfork that are in use
  * @slabs: and all below under the session's lock
  * @held: views on their way out
  * @refused: errno of the last mapping that was left alone
@@ -52,6 +55,8 @@ struct instr_space {
 	bool traced;
 	bool gone;
 	spinlock_t lock;
+	struct instr_control control;
+	u32 vforks;
 	struct list_head views;
 	struct list_head slabs;
 	struct list_head held;
@@ -62,6 +67,7 @@ struct instr_space {
 };
 
 void instr_space_get(struct instr_space *space);
+bool __must_check instr_space_tryget(struct instr_space *space);
 void instr_space_put(struct instr_space *space);
 
 /* Does the address space still exist? */
@@ -93,6 +99,17 @@ void instr_space_set_traced(struct instr_space *space);
 struct instr_view *instr_space_fork(struct instr_view *parent, struct mm_struct *mm);
 void instr_space_add(struct instr_space *space, struct instr_view *view);
 void instr_space_del(struct instr_space *space, struct instr_view *view);
+
+/*
+ * A thread with this FS base has a vfork child, and has none any more. Atomic.
+ * Once for each child.
+ */
+void instr_space_vfork_begin(struct instr_space *space, unsigned long fs_base);
+void instr_space_vfork_end(struct instr_space *space, unsigned long fs_base);
+
+/* Calls @fn for each space of @mm that counts. Under RCU. */
+void instr_space_for_each(struct mm_struct *mm,
+			  void (*fn)(struct instr_space *space, void *data), void *data);
 
 /* Under RCU. */
 struct instr_space *instr_space_find(struct mm_struct *mm);

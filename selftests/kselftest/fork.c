@@ -125,4 +125,40 @@ TEST_F(fork, with_a_breakpoint_on_the_page)
 	EXPECT_NE(0, strncmp(puppet_ask(&self->puppet, "fork 100"), "died", 4));
 }
 
+/* ---- children in the parent's address space ---------------------------------------- */
+
+TEST_F(fork, vfork_child_is_not_counted)
+{
+	EXPECT_EQ(30, puppet_number(&self->puppet, "vforks 30 100"));
+	EXPECT_EQ(10, probes_count(&self->probes, "probed_jump"));
+	EXPECT_EQ(10, probes_count(&self->probes, "probed_trap"));
+	/* The parent is, from its first instruction on. */
+	puppet_ask(&self->puppet, "call 5");
+	puppet_ask(&self->puppet, "trap 5");
+	EXPECT_EQ(15, probes_count(&self->probes, "probed_jump"));
+	EXPECT_EQ(15, probes_count(&self->probes, "probed_trap"));
+}
+
+TEST_F(fork, vfork_child_of_a_vfork_child)
+{
+	EXPECT_EQ(1, puppet_number(&self->puppet, "vnested 100"));
+	EXPECT_EQ(10, probes_count(&self->probes, "probed_jump"));
+	puppet_ask(&self->puppet, "call 5");
+	EXPECT_EQ(15, probes_count(&self->probes, "probed_jump"));
+}
+
+TEST_F_TIMEOUT(fork, vfork_beside_threads_that_are_counted, 120)
+{
+	long calls;
+
+	puppet_ask(&self->puppet, "busy 2");
+	EXPECT_EQ(100, puppet_number(&self->puppet, "vforks 100 50"));
+	EXPECT_EQ(60, puppet_number(&self->puppet, "tvfork 3 20"));
+	EXPECT_EQ(50, puppet_number(&self->puppet, "spawns 50"));
+	calls = puppet_number(&self->puppet, "idle");
+	EXPECT_EQ(10 + calls, probes_count(&self->probes, "probed_jump"));
+	puppet_ask(&self->puppet, "call 5");
+	EXPECT_EQ(15 + calls, probes_count(&self->probes, "probed_jump"));
+}
+
 TEST_HARNESS_MAIN

@@ -4,11 +4,13 @@
  * with one: how often it called what, or what its text looks like to itself.
  *
  * Commands: call N | trap N | threads T N | text | fork N | forks F N |
- * nested N | tfork T N | busy T | idle | open FILE NAME | close | lib N | guard |
+ * nested N | tfork T N | vforks F N | tvfork T N | vnested N | spawns N | busy T | idle | open FILE NAME | close | lib N | guard |
  * far N | protect | scribble | scribbled | attack | move | quit
  */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -219,6 +221,90 @@ static long fork_threads(long threads, long nr)
 	return sum;
 }
 
+/* ---- children in our own address space ----------------------------------------- */
+
+/* Children that call, and end in each way that such a child can. */
+static long vfork_many(long forks, long nr)
+{
+	volatile long i, good = 0;
+	int status;
+
+	for (i = 0; i < forks; i++) {
+		pid_t pid = vfork();
+
+		if (!pid) {
+			call(probed_jump, 1, nr);
+			call(probed_trap, 0, nr);
+			if (i % 3 == 1)
+				execl("/bin/true", "true", NULL);
+			if (i % 3 == 2)
+				kill(getpid(), SIGKILL);
+			_exit(0);
+		}
+		waitpid(pid, &status, 0);
+		good += i % 3 == 2 ? WIFSIGNALED(status) : status == 0;
+	}
+	return good;
+}
+
+static void *thread_vforks(void *nr)
+{
+	return (void *)vfork_many((long)nr, 5);
+}
+
+static long vfork_threads(long threads, long nr)
+{
+	pthread_t thread[threads];
+	long i, sum = 0;
+
+	for (i = 0; i < threads; i++)
+		pthread_create(&thread[i], NULL, thread_vforks, (void *)nr);
+	for (i = 0; i < threads; i++) {
+		void *ret;
+
+		pthread_join(thread[i], &ret);
+		sum += (long)ret;
+	}
+	return sum;
+}
+
+/* A child of a child: after the inner one the outer still is one. */
+static long vfork_nested(long nr)
+{
+	int status;
+	pid_t pid = vfork();
+
+	if (!pid) {
+		pid_t inner = vfork();
+
+		if (!inner) {
+			call(probed_jump, 1, nr);
+			_exit(0);
+		}
+		call(probed_jump, 1, nr);
+		waitpid(inner, &status, 0);
+		_exit(status != 0);
+	}
+	waitpid(pid, &status, 0);
+	return status == 0;
+}
+
+static long spawn_many(long nr)
+{
+	char *argv[] = { "true", NULL };
+	long i, good = 0;
+	int status;
+	pid_t pid;
+
+	for (i = 0; i < nr; i++) {
+		if (posix_spawn(&pid, "/bin/true", NULL, NULL, argv, NULL))
+			fail("posix_spawn");
+		waitpid(pid, &status, 0);
+		good += status == 0;
+	}
+	return good;
+}
+
 /* ---- threads in the background ------------------------------------------------ */
 
 static pthread_t busy_thread[64];
@@ -371,6 +457,14 @@ static bool obey(const char *line)
 		printf("%ld\n", fork_many(m, n));
 	else if (sscanf(line, "tfork %ld %ld", &m, &n) == 2)
 		printf("%ld\n", fork_threads(m, n));
+	else if (sscanf(line, "vforks %ld %ld", &m, &n) == 2)
+		printf("%ld\n", vfork_many(m, n));
+	else if (sscanf(line, "tvfork %ld %ld", &m, &n) == 2)
+		printf("%ld\n", vfork_threads(m, n));
+	else if (sscanf(line, "vnested %ld", &n) == 1)
+		printf("%ld\n", vfork_nested(n));
+	else if (sscanf(line, "spawns %ld", &n) == 1)
+		printf("%ld\n", spawn_many(n));
 	else if (sscanf(line, "fork %ld", &n) == 1)
 		command_fork(n, 0);
 	else if (sscanf(line, "nested %ld", &n) == 1)

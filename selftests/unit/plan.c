@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "block.h"
 #include "clean.h"
 #include "insn.h"
 #include "tap.h"
@@ -196,19 +197,21 @@ static bool window_is_whole(const struct instr_plan_site *site)
 
 static bool counter_is_its_own(const struct instr_plan_site *site, uint64_t counter)
 {
-	int64_t counters = plan->slab_start + (int64_t)plan->code_len;
+	int64_t data = plan->slab_start + (int64_t)plan->code_len;
 	const uint8_t *block = instr_plan_block(plan, site);
+	int64_t operand[2] = { -1, -1 };
 	struct insn insn = { 0 };
+	int nr = 0;
 
 	for (size_t at = 0; at < site->displaced_at; at += insn.len) {
 		if (!insn_decode(block + at, site->displaced_at - at, &insn))
 			return false;
-		if (insn.operand_at)
-			return site->counter == counter && counter < plan->data_len &&
-			       site->block + (int64_t)at + insn.len + insn.operand ==
-			       counters + (int64_t)counter;
+		if (insn.operand_at && nr < 2)
+			operand[nr++] = site->block + (int64_t)at + insn.len + insn.operand;
 	}
-	return false;
+	/* It looks at the gate, then counts. */
+	return site->counter == counter && counter + sizeof(uint64_t) <= plan->data_len &&
+	       operand[0] == data && operand[1] == data + (int64_t)counter;
 }
 
 /* A slot and a block, by position. */
@@ -225,7 +228,7 @@ static int piece_compare(const void *a, const void *b)
 
 static void pieces_do_not_overlap(void)
 {
-	CLEAN(free) struct piece *piece = calloc(2 * plan->nr + 1, sizeof(*piece));
+	CLEAN(free) struct piece *piece = calloc(3 * plan->nr + 1, sizeof(*piece));
 	size_t nr = 0, bad = 0;
 
 	piece[nr++] = (struct piece){ plan->slab_start,
@@ -236,6 +239,7 @@ static void pieces_do_not_overlap(void)
 		if (site->how == INSTR_HOW_REFUSED)
 			continue;
 		piece[nr++] = (struct piece){ site->block, site->block + site->block_len };
+		piece[nr++] = (struct piece){ site->slow, site->slow + BLOCK_SLOW_MAX };
 		if (site->slot != site->block)
 			piece[nr++] = (struct piece){ site->slot, site->slot + 5 };
 	}
@@ -249,7 +253,7 @@ static void pieces_do_not_overlap(void)
 
 static void sites_are_sound(void)
 {
-	uint64_t counter = 0;
+	uint64_t counter = sizeof(struct instr_control);
 	size_t bad = 0;
 
 	for (size_t i = 0; i < plan->nr; i++) {
@@ -311,7 +315,7 @@ static void descriptor_tells_the_slab(void)
 	memcpy(&d, plan->chunk[0].bytes, sizeof(d));
 	CHECK(!memcmp(d.magic, "\x7finstr\0\1", 8));
 	CHECK(d.start == plan->slab_start && d.length == plan->code_len);
-	CHECK(d.nr == plan->nr_sites && d.reference == 0);
+	CHECK(d.nr == plan->nr_sites && d.reference == sizeof(struct instr_control));
 	for (size_t i = 0; i < plan->nr; i++) {
 		const struct instr_plan_site *site = &plan->site[i];
 

@@ -6,11 +6,27 @@
 #include "emit.h"
 #include "libinstr.h"
 
+/* Where in the slab a block finds what it needs; positions. */
+struct block_places {
+	int64_t counter;
+	int64_t control;	/* struct instr_control */
+	int64_t gate;		/* gate_emit() */
+};
+
 /*
- * Emits the block of @site: the interceptor, which counts at position @counter,
- * the displaced instructions @site->moved, and a jump back. Sets where in the
- * block those came to be. The lengths do not depend on positions.
+ * Emits the block of @site: the interceptor, the displaced instructions
+ * @site->moved, and a jump back. Sets where in the block those came to be. The
+ * lengths do not depend on positions.
  */
-void block_emit(struct emit *emit, struct instr_plan_site *site, int64_t counter);
+void block_emit(struct emit *emit, struct instr_plan_site *site,
+		const struct block_places *places);
+
+/*
+ * Emits what lies at @site->slow: it asks the gate. The block was emitted before.
+ * It has BLOCK_SLOW_MAX bytes at most.
+ */
+#define BLOCK_SLOW_MAX	40
+void block_emit_slow(struct emit *emit, const struct instr_plan_site *site,
+		     const struct block_places *places);
 
 #endif

@@ -178,7 +178,9 @@ struct instr_plan_site {
 	int64_t slot;		/* == block, or a jump to it where room is short */
 	int64_t block;		/* interceptor, displaced code, jump back */
 	uint16_t block_len;
-	uint16_t displaced_at;	/* in the block: where the displaced code begins */
+	uint16_t count_at;	/* in the block: the instruction that counts */
+	uint16_t displaced_at;	/* ... where the displaced code begins */
+	int64_t slow;		/* where the block asks whether to count at all */
 	bool flags_live;	/* the interceptor must keep the flags */
 	bool returns;		/* a jump back follows the displaced code */
 	uint8_t nr_moved;
@@ -195,7 +197,7 @@ struct instr_descriptor {
 	int64_t start;		/* position of the slab */
 	uint64_t length;	/* of its code */
 	int64_t distance;	/* 5 + rel32: from a site's E9 to its slot */
-	uint64_t reference;	/* data: offset of the first site's counter */
+	uint64_t reference;	/* data: offset of the first counter, behind struct instr_control */
 	uint64_t nr;		/* counters, in the order of the sites' offsets */
 };
 
@@ -227,7 +229,7 @@ struct instr_plan {
 
 /*
  * Plans a counting probe at the entry of each function. The code
- * begins with struct instr_descriptor; the data is one counter a site. Sites
+ * begins with struct instr_descriptor, the data with struct instr_control. Sites
  * that can't be probed are in the plan, refused. -ENOSPC: none can, or the slab
  * would lie in the file's own image. -EINVAL: @funcs name an address twice or are
  * not ascending, or @distance is not one of instr_distances(). -E2BIG: more than

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "block.h"
 #include "clean.h"
 #include "err.h"
 #include "file.h"
@@ -102,7 +103,7 @@ static void text_set_bounds(struct site_text *text, const struct instr_file *fil
 
 	text->lowest = slab_start(text->distance, file->text->p_offset);
 	text->highest = slab_start(text->distance, end) +
-			(int64_t)(3 * PAGE + nr * INSTR_BLOCK_MAX);
+			(int64_t)(3 * PAGE + nr * (INSTR_BLOCK_MAX + BLOCK_SLOW_MAX));
 }
 
 static int plan_sites(struct plan *plan, const struct func_table *funcs,

@@ -315,7 +315,7 @@ static void site_plan_entry(const struct site_text *text, struct entry *entry,
 	site_choose_patch(text, entry, site);
 	site_set_window(entry, site);
 	site->flags_live = flags_are_live(entry->code, entry->code_len);
-	block_emit(&measure, site, 0);
+	block_emit(&measure, site, &(struct block_places){ 0 });
 }
 
 void site_plan(const struct site_text *text, size_t func, struct instr_plan_site *site)

@@ -2,8 +2,8 @@
 /*
  * Slabs:
  *
- *	| descriptor |  slots: the image of the text  | overflow | counters |
- *	0            one page or more                            code_len
+ *	| descriptor, gate |  slots: the image of the text  | overflow | control, counters
+ *	0                  one page or more                            code_len
  *
  * A jump site's slot lies where its jump leads, so the slots are as far from each
  * other as the sites are. A block that does not fit before the next slot goes to
@@ -22,10 +22,15 @@
 #include "block.h"
 #include "err.h"
 #include "file.h"
+#include "gate.h"
 #include "site.h"
 
 #define PAGE 4096ULL
 #define JUMP_LEN 5
+
+/* In the slab's first page: the gate, behind the descriptor. */
+#define GATE_AT		64
+#define GATE_END	192
 
 static const uint8_t descriptor_magic[8] = "\x7finstr\0\1";
 
@@ -147,14 +152,21 @@ static int lay_out_slots(struct instr_plan *plan, int64_t *end, struct instr_err
 	return 0;
 }
 
-/* All other blocks, from *@end on. */
+/* All other blocks, from *@end on, and where blocks go while the gate is not open. */
 static int lay_out_overflow(struct instr_plan *plan, int64_t *end, struct instr_err *err)
 {
 	for (size_t i = 0; i < plan->nr; i++) {
 		struct instr_plan_site *site = &plan->site[i];
 		int code;
 
-		if (site->how == INSTR_HOW_REFUSED || site->block)
+		if (site->how == INSTR_HOW_REFUSED)
+			continue;
+		site->slow = *end;
+		*end += BLOCK_SLOW_MAX;
+		code = chunk_cover(plan, site->slow, BLOCK_SLOW_MAX, err);
+		if (code)
+			return code;
+		if (site->block)
 			continue;
 		site->block = *end;
 		if (site->how == INSTR_HOW_TRAP)
@@ -169,7 +181,7 @@ static int lay_out_overflow(struct instr_plan *plan, int64_t *end, struct instr_
 
 static void number_counters(struct instr_plan *plan)
 {
-	uint64_t counter = 0;
+	uint64_t counter = sizeof(struct instr_control);
 
 	for (size_t i = 0; i < plan->nr; i++) {
 		if (plan->site[i].how == INSTR_HOW_REFUSED)
@@ -177,7 +189,7 @@ static void number_counters(struct instr_plan *plan)
 		plan->site[i].counter = counter;
 		counter += sizeof(uint64_t);
 	}
-	plan->data_len = page_up(counter ? counter : 1);
+	plan->data_len = page_up(counter);
 }
 
 static int slab_check_limits(const struct instr_plan *plan, struct instr_err *err)
@@ -194,7 +206,7 @@ int slab_lay_out(struct instr_plan *plan, uint64_t *total, struct instr_err *err
 	int code;
 
 	number_counters(plan);
-	code = chunk_cover(plan, plan->slab_start, sizeof(struct instr_descriptor), err);
+	code = chunk_cover(plan, plan->slab_start, GATE_END, err);
 	if (code)
 		return code;
 	code = lay_out_slots(plan, &end, err);
@@ -219,7 +231,7 @@ static void fill_descriptor(const struct instr_plan *plan, uint8_t *bytes)
 		.start = plan->slab_start,
 		.length = plan->code_len,
 		.distance = slab_distance(plan->distance),
-		.reference = 0,
+		.reference = sizeof(struct instr_control),
 		.nr = plan->nr_sites,
 	};
 
@@ -227,10 +239,25 @@ static void fill_descriptor(const struct instr_plan *plan, uint8_t *bytes)
 	memcpy(bytes, &descriptor, sizeof(descriptor));
 }
 
+static void fill_gate(const struct instr_plan *plan, uint8_t *bytes)
+{
+	struct emit gate = {
+		.bytes = bytes + GATE_AT,
+		.position = plan->slab_start + GATE_AT,
+	};
+
+	gate_emit(&gate, plan->slab_start + (int64_t)plan->code_len);
+}
+
 static void fill_site(const struct instr_plan *plan, struct instr_plan_site *site,
 		      uint8_t *bytes)
 {
-	int64_t counters = plan->slab_start + (int64_t)plan->code_len;
+	int64_t data = plan->slab_start + (int64_t)plan->code_len;
+	struct block_places places = {
+		.counter = data + (int64_t)site->counter,
+		.control = data,
+		.gate = plan->slab_start + GATE_AT,
+	};
 	const uint8_t *slab = plan->chunk[0].bytes;
 	struct emit slot = {
 		.bytes = bytes + (slab_bytes(plan, site->slot) - slab),
@@ -241,9 +268,15 @@ static void fill_site(const struct instr_plan *plan, struct instr_plan_site *sit
 		.position = site->block,
 	};
 
+	struct emit slow = {
+		.bytes = bytes + (slab_bytes(plan, site->slow) - slab),
+		.position = site->slow,
+	};
+
 	if (site->slot != site->block)
 		emit_jump(&slot, site->block);
-	block_emit(&block, site, counters + (int64_t)site->counter);
+	block_emit(&block, site, &places);
+	block_emit_slow(&slow, site, &places);
 }
 
 void slab_fill(struct instr_plan *plan, uint8_t *bytes)
@@ -255,6 +288,7 @@ void slab_fill(struct instr_plan *plan, uint8_t *bytes)
 		next += plan->chunk[i].len;
 	}
 	fill_descriptor(plan, bytes);
+	fill_gate(plan, bytes);
 	for (size_t i = 0; i < plan->nr; i++) {
 		if (plan->site[i].how != INSTR_HOW_REFUSED)
 			fill_site(plan, &plan->site[i], bytes);

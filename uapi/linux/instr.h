@@ -89,6 +89,28 @@ struct instr_info {
 };
 #define INSTR_INFO		_IOWR(INSTR_IOC, 0x00, struct instr_info)
 
+/* A vfork child shares its parent's data; it is told from its siblings by this. */
+#define INSTR_VFORKS_MAX	62
+
+/* struct instr_control: @gate */
+#define INSTR_GATE_OPEN		0	/* all threads count */
+#define INSTR_GATE_VFORK	1	/* but those whose FS base is in @vfork */
+#define INSTR_GATE_SHUT		2	/* nobody counts */
+
+/**
+ * struct instr_control - the first bytes of a slab's data
+ * @gate: who counts: INSTR_GATE_*
+ * @vfork: FS bases of the threads that have a vfork child now: the child has the
+ *	same. An end of 0; 1 is no thread's
+ *
+ * Written by the module, before the child runs, and before its parent runs again;
+ * read by the code of the slab. In a fork child it is zero, as all data is.
+ */
+struct instr_control {
+	__u64 gate;
+	__u64 vfork[INSTR_VFORKS_MAX + 1];
+};
+
 /**
  * struct instr_overlay_create - ioctl(INSTR_OVERLAY_CREATE)
  * @size: sizeof(struct instr_overlay_create)
@@ -97,7 +119,8 @@ struct instr_info {
  * @out_overlay_id: the new overlay
  * @slab_start: position of the slab, in bytes, page-aligned
  * @code_len: bytes of code, page-aligned, at least a page
- * @data_len: bytes of data behind the code, page-aligned, at least a page
+ * @data_len: bytes of data behind the code, page-aligned, at least a page. It
+ *	begins with struct instr_control
  *
  * Sessions do not share a file: EBUSY if another one has an overlay of it.
  * Within one session several overlays of a file are alternatives: a process
