@@ -23,7 +23,7 @@ struct event_message {
 	u32 session_id, space_id, overlay_id;
 	pid_t pid, tid, child;
 	u32 clone_flags, err, status;
-	const char *comm;
+	const char *comm;		/* of a task: it may change meanwhile */
 };
 
 static bool put_u32(struct sk_buff *skb, int attr, u32 value)
@@ -33,6 +33,9 @@ static bool put_u32(struct sk_buff *skb, int attr, u32 value)
 
 static bool event_fill(struct sk_buff *skb, const struct event_message *message)
 {
+	char comm[TASK_COMM_LEN];
+
+	strscpy(comm, message->comm, sizeof(comm));
 	return put_u32(skb, INSTR_A_EVENT, message->event) &&
 	       put_u32(skb, INSTR_A_SESSION_ID, message->session_id) &&
 	       put_u32(skb, INSTR_A_SPACE_ID, message->space_id) &&
@@ -44,7 +47,7 @@ static bool event_fill(struct sk_buff *skb, const struct event_message *message)
 	       put_u32(skb, INSTR_A_ERRNO, message->err) &&
 	       (message->event != INSTR_EVENT_EXIT ||
 		!nla_put_u32(skb, INSTR_A_STATUS, message->status)) &&
-	       !nla_put_string(skb, INSTR_A_COMM, message->comm) &&
+	       !nla_put_string(skb, INSTR_A_COMM, comm) &&
 	       !nla_put_u64_64bit(skb, INSTR_A_TIME, ktime_get_ns(), INSTR_A_PAD);
 }
 
@@ -129,8 +132,8 @@ void instr_event_exit_process(struct instr_session *session, struct task_struct 
 		.event = INSTR_EVENT_EXIT,
 		.session_id = session->id,
 		.pid = task_tgid_nr(task),
-		.status = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code :
-							      task->exit_code,
+		.status = signal->flags & SIGNAL_GROUP_EXIT ?
+			  signal->group_exit_code : task->group_leader->exit_code,
 		.comm = task->group_leader->comm,
 	});
 }
@@ -176,8 +179,9 @@ static int dump_all(struct sk_buff *skb, struct netlink_callback *cb,
 {
 	struct dump dump = { .skb = skb, .cb = cb };
 
-	instr_session_for_each(fn, &dump);
-	return skb->len;
+	int err = instr_session_for_each(fn, &dump);
+
+	return skb->len ?: err;
 }
 
 static bool fill_session(struct sk_buff *skb, struct instr_session *session, void *object)
@@ -310,6 +314,7 @@ static struct genl_family event_family __ro_after_init = {
 	.version = INSTR_GENL_VERSION,
 	.maxattr = INSTR_A_MAX,
 	.module = THIS_MODULE,
+	.parallel_ops = true,	/* a session may keep a dump waiting */
 	.ops = event_ops,
 	.n_ops = ARRAY_SIZE(event_ops),
 	.resv_start_op = __INSTR_CMD_LAST,

@@ -49,9 +49,9 @@ struct hook_work {
 	struct work_struct work;
 	void (*fn)(struct hook_work *work);
 	struct instr_session *session;	/* hook_map() */
-	struct task_struct *task;
-	struct mm_struct *mm;		/* hook_trace(); of a worker's hook_map() */
-	struct instr_space *space;	/* hook_vfork() */
+	struct task_struct *task;	/* ... */
+	struct mm_struct *mm;		/* ... */
+	struct instr_space *space;	/* hook_trace(), hook_vfork() */
 	unsigned long fs_base;
 };
 
@@ -219,26 +219,27 @@ NOKPROBE_SYMBOL(on_map);
 
 static void hook_trace(struct hook_work *work)
 {
-	instr_session_on_trace(work->mm);
-	mmdrop(work->mm);
+	instr_session_on_trace(work->space->mm);
+	instr_space_put(work->space);
 }
 
 static int on_trace(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct task_struct *task = (void *)regs_get_kernel_argument(regs, 0);
-	struct hook_work work = { .fn = hook_trace, .mm = READ_ONCE(task->mm) };
-	struct instr_space *space;
+	struct hook_work work = { .fn = hook_trace };
+	struct mm_struct *mm = READ_ONCE(task->mm);
 
-	if (!work.mm || (current->flags & PF_KTHREAD))
+	if (!mm || (current->flags & PF_KTHREAD))
 		return 0;
+	/* Either we see the space, or it sees us (space_of()). */
+	smp_mb();
 	rcu_read_lock();
-	/* The task may leave its mm meanwhile; a space that we find holds it. */
-	space = instr_space_find(work.mm);
-	if (space)
-		mmgrab(work.mm);
+	work.space = instr_space_find(mm);
+	if (work.space && !instr_space_tryget(work.space))
+		work.space = NULL;
 	rcu_read_unlock();
-	if (space && !hook_queue(&work))
-		mmdrop(work.mm);
+	if (work.space && !hook_queue(&work))
+		instr_space_put(work.space);
 	return 0;
 }
 NOKPROBE_SYMBOL(on_trace);
@@ -250,25 +251,28 @@ static long hook_busy(void)
 	return -EBUSY;
 }
 
-/* uprobe_register(inode, offset, ...): returns an errno, or an ERR_PTR. */
-static int on_uprobe(struct kprobe *probe, struct pt_regs *regs)
+/*
+ * set_swbp(auprobe, mm, vaddr) writes a uprobe's int3, under mmap_write_lock(). It
+ * would copy our page, and put back the file's first byte of our jump one day.
+ */
+static int on_swbp(struct kprobe *probe, struct pt_regs *regs)
 {
-	struct inode *inode = (void *)regs_get_kernel_argument(regs, 0);
-	loff_t offset = regs_get_kernel_argument(regs, 1);
-	bool patched;
+	struct mm_struct *mm = (void *)regs_get_kernel_argument(regs, 1);
+	unsigned long vaddr = regs_get_kernel_argument(regs, 2);
+	bool shows;
 
 	rcu_read_lock();
-	patched = instr_overlay_patches(inode, offset >> PAGE_SHIFT);
+	shows = instr_space_shows(mm, vaddr);
 	rcu_read_unlock();
-	if (!patched)
+	if (!shows)
 		return 0;
 	instruction_pointer_set(regs, (unsigned long)hook_busy);
 	return 1;
 }
-NOKPROBE_SYMBOL(on_uprobe);
+NOKPROBE_SYMBOL(on_swbp);
 
-/* Its presence is what lets on_uprobe() go elsewhere. */
-static void after_uprobe(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
+/* Its presence is what lets on_swbp() go elsewhere. */
+static void after_swbp(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
 {
 }
 
@@ -325,19 +329,20 @@ static void on_fork(void *data, struct task_struct *parent, struct task_struct *
 static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 		    struct linux_binprm *bprm)
 {
-	instr_session_for_covering(task, instr_event_exec);
+	instr_session_on_exec(task);
 }
 
 static void on_exit(void *data, struct task_struct *task)
 {
 	if (!atomic_read(&task->signal->live))
-		instr_session_for_covering(task, instr_event_exit_process);
+		instr_session_on_exit(task);
 }
 
 struct hook_tracepoint {
 	const char *name;
 	void *fn;
 	struct tracepoint *tp;
+	bool on;
 };
 
 static struct hook_tracepoint hook_tracepoints[] = {
@@ -357,21 +362,16 @@ static void hook_tracepoint_find(struct tracepoint *tp, void *data)
 
 /* ---- on and off ------------------------------------------------------------------------------ */
 
-/* @optional: the symbol need not exist in all kernels. */
 struct hook_probe {
 	struct kprobe kp;
-	bool optional;
 	bool on;
 };
 
 static struct hook_probe hook_probes[] = {
 	{ .kp = { .symbol_name = "perf_event_mmap", .pre_handler = on_map } },
 	{ .kp = { .symbol_name = "__ptrace_link", .pre_handler = on_trace } },
-	{ .kp = { .symbol_name = "uprobe_register", .pre_handler = on_uprobe,
-		  .post_handler = after_uprobe } },
-	/* Gone with 3c83a9ad0295 ("uprobes: make uprobe_register() return ..."), v6.12. */
-	{ .kp = { .symbol_name = "uprobe_register_refctr", .pre_handler = on_uprobe,
-		  .post_handler = after_uprobe }, .optional = true },
+	{ .kp = { .symbol_name = "set_swbp", .pre_handler = on_swbp,
+		  .post_handler = after_swbp } },
 };
 
 static DEFINE_MUTEX(hook_lock);
@@ -381,18 +381,28 @@ static void hook_disable(void)
 {
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(hook_tracepoints); i++)
-		if (hook_tracepoints[i].tp)
-			tracepoint_probe_unregister(hook_tracepoints[i].tp,
-						    hook_tracepoints[i].fn, NULL);
+	for (i = 0; i < ARRAY_SIZE(hook_tracepoints); i++) {
+		struct hook_tracepoint *hook = &hook_tracepoints[i];
+
+		if (hook->on)
+			tracepoint_probe_unregister(hook->tp, hook->fn, NULL);
+		hook->on = false;
+	}
 	tracepoint_synchronize_unregister();
 	for (i = 0; i < ARRAY_SIZE(hook_probes); i++) {
-		if (!hook_probes[i].on)
-			continue;
-		unregister_kprobe(&hook_probes[i].kp);
+		if (hook_probes[i].on)
+			unregister_kprobe(&hook_probes[i].kp);
 		hook_probes[i].on = false;
 	}
 	hook_pool_drain();
+}
+
+static int hook_tracepoint_enable(struct hook_tracepoint *hook)
+{
+	int err = tracepoint_probe_register(hook->tp, hook->fn, NULL);
+
+	hook->on = !err;
+	return err;
 }
 
 /* A kprobe can be registered again only if nothing is left of the last time. */
@@ -404,7 +414,7 @@ static int hook_probe_enable(struct hook_probe *probe)
 	probe->kp.flags = 0;
 	err = register_kprobe(&probe->kp);
 	probe->on = !err;
-	return probe->optional && err == -ENOENT ? 0 : err;
+	return err;
 }
 
 static int hook_enable(void)
@@ -415,8 +425,7 @@ static int hook_enable(void)
 	for (i = 0; i < ARRAY_SIZE(hook_probes) && !err; i++)
 		err = hook_probe_enable(&hook_probes[i]);
 	for (i = 0; i < ARRAY_SIZE(hook_tracepoints) && !err; i++)
-		err = tracepoint_probe_register(hook_tracepoints[i].tp,
-						hook_tracepoints[i].fn, NULL);
+		err = hook_tracepoint_enable(&hook_tracepoints[i]);
 	if (err)
 		hook_disable();
 	return err;

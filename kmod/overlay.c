@@ -121,18 +121,6 @@ struct instr_session *instr_overlay_session(struct inode *inode)
 	return NULL;
 }
 
-bool instr_overlay_patches(struct inode *inode, pgoff_t pgoff)
-{
-	struct instr_overlay *overlay;
-
-	hash_for_each_possible_rcu(overlay_by_inode, overlay, inode_node,
-				   (unsigned long)inode)
-		if (overlay->inode == inode &&
-		    instr_edition_find(rcu_dereference(overlay->edition), pgoff))
-			return true;
-	return false;
-}
-
 /* ---- editions ------------------------------------------------------------- */
 
 u32 instr_edition_lower(const struct instr_edition *edition, pgoff_t pgoff)
@@ -163,7 +151,7 @@ const struct instr_patch *instr_edition_find(const struct instr_edition *edition
 	return &edition->patch[i];
 }
 
-static void patch_put(struct instr_patch *patch)
+static void patch_put_pages(struct instr_patch *patch)
 {
 	if (patch->traced && patch->traced != patch->page) {
 		put_page(patch->traced);
@@ -173,16 +161,17 @@ static void patch_put(struct instr_patch *patch)
 		put_page(patch->page);
 		atomic64_dec(&instr_live.pages);
 	}
-	if (patch->origin)
-		put_page(patch->origin);
 }
 
 static void edition_free(struct instr_edition *edition)
 {
 	u32 i;
 
-	for (i = 0; i < edition->nr; i++)
-		patch_put(&edition->patch[i]);
+	for (i = 0; i < edition->nr; i++) {
+		patch_put_pages(&edition->patch[i]);
+		if (edition->patch[i].origin)
+			put_page(edition->patch[i].origin);
+	}
 	kvfree(edition);
 }
 
@@ -310,16 +299,15 @@ static void patch_share(struct instr_patch *patch, const struct instr_patch *old
 	    !pages_equal(patch->traced, old->traced) ||
 	    (patch->page == patch->traced) != (old->page == old->traced))
 		return;
-	patch_put(patch);
-	*patch = *old;
+	patch_put_pages(patch);
+	patch->page = old->page;
+	patch->traced = old->traced;
 	get_page(patch->page);
 	atomic64_inc(&instr_live.pages);
 	if (patch->traced != patch->page) {
 		get_page(patch->traced);
 		atomic64_inc(&instr_live.pages);
 	}
-	if (patch->origin)
-		get_page(patch->origin);
 }
 
 struct instr_edition *instr_edition_build(struct instr_overlay *overlay,
@@ -435,6 +423,8 @@ struct instr_traps *instr_traps_merge(struct instr_overlay *overlay,
 	old = rcu_dereference_protected(overlay->traps,
 					lockdep_is_held(&overlay->session->lock));
 	old_nr = old ? old->nr : 0;
+	if (nr > INSTR_TRAPS_MAX - old_nr)
+		return ERR_PTR(-EINVAL);
 	merged = kvzalloc(struct_size(merged, entry, (size_t)old_nr + nr), GFP_KERNEL);
 	if (!merged)
 		return ERR_PTR(-ENOMEM);

@@ -75,6 +75,8 @@ struct instr_traps {
  * @session: only compared and, through @inode_node, found under RCU by hooks
  * @file: holds the mount as well; @inode is the real one behind an overlayfs
  *
+ * @unsettled: page tables may hold pages of an edition that is no longer shown
+ *
  * @edition and @traps are written under the session's lock. @traps is read under
  * RCU. It and @code live as long as a view might trap.
  */
@@ -87,6 +89,7 @@ struct instr_overlay {
 	struct file *file;
 	struct inode *inode;
 	s64 slab_start;
+	bool unsettled;
 	struct instr_code code;
 	struct instr_edition __rcu *edition;
 	struct instr_traps __rcu *traps;
@@ -108,8 +111,6 @@ void instr_overlay_withdraw(struct instr_overlay *overlay);
 
 /* The session, with a reference, that has overlays of @inode; NULL: none. RCU. */
 struct instr_session *instr_overlay_session(struct inode *inode);
-/* Is the page at @pgoff of @inode patched for anybody? RCU. */
-bool instr_overlay_patches(struct inode *inode, pgoff_t pgoff);
 
 /* Both under the session's lock; the table or edition is new, or an ERR_PTR. */
 struct instr_traps *instr_traps_merge(struct instr_overlay *overlay,

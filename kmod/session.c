@@ -21,6 +21,7 @@
 #include <linux/uaccess.h>
 
 #include "check.h"
+#include "event.h"
 #include "live.h"
 #include "overlay.h"
 #include "space.h"
@@ -35,7 +36,8 @@ struct scope_entry {
 	struct pid *tgid;
 	struct mm_struct *skip_mm;
 	u32 scan;		/* the last session->scan that it took part in */
-	struct rcu_head rcu;
+	bool exited;		/* its end has been told */
+	struct rcu_work free;
 };
 
 static LIST_HEAD(sessions);
@@ -85,9 +87,11 @@ void instr_session_put(struct instr_session *session)
 	kref_put(&session->ref, session_release);
 }
 
-static void scope_free(struct rcu_head *rcu)
+/* In a worker: mmdrop() may not be called from where RCU callbacks run. */
+static void scope_free(struct work_struct *work)
 {
-	struct scope_entry *entry = container_of(rcu, struct scope_entry, rcu);
+	struct scope_entry *entry = container_of(to_rcu_work(work),
+						 struct scope_entry, free);
 
 	put_pid(entry->tgid);
 	if (entry->skip_mm)
@@ -98,10 +102,40 @@ static void scope_free(struct rcu_head *rcu)
 static void scope_remove(struct scope_entry *entry)
 {
 	list_del_rcu(&entry->node);
-	call_rcu(&entry->rcu, scope_free);
+	INIT_RCU_WORK(&entry->free, scope_free);
+	queue_rcu_work(instr_view_wq, &entry->free);
 }
 
-/* Everything pristine, then the traps, then the objects. */
+static struct instr_edition *overlay_edition(struct instr_session *session,
+					     struct instr_overlay *overlay)
+{
+	return rcu_dereference_protected(overlay->edition,
+					 lockdep_is_held(&session->lock));
+}
+
+/*
+ * Makes spaces pristine, those of @tgid or all. The pages go first, then the views
+ * that answer their traps: behind a grace period for traps that are under way.
+ */
+static void session_withdraw(struct instr_session *session, struct pid *tgid)
+{
+	struct instr_overlay *overlay;
+	struct instr_space *space;
+
+	list_for_each_entry(overlay, &session->overlays, node)
+		WRITE_ONCE(overlay->unsettled, true);
+	list_for_each_entry(space, &session->spaces, node)
+		if (!tgid || space->tgid == tgid)
+			instr_space_withdraw(space);
+	list_for_each_entry(overlay, &session->overlays, node) {
+		instr_overlay_zap(overlay, overlay_edition(session, overlay), NULL);
+		WRITE_ONCE(overlay->unsettled, false);
+	}
+	synchronize_rcu();
+	list_for_each_entry(space, &session->spaces, node)
+		instr_space_release(space);
+}
+
 static void session_undo(struct instr_session *session)
 {
 	struct scope_entry *entry, *next_entry;
@@ -110,18 +144,12 @@ static void session_undo(struct instr_session *session)
 
 	list_for_each_entry_safe(entry, next_entry, &session->scope, node)
 		scope_remove(entry);
+	session_withdraw(session, NULL);
 	list_for_each_entry(overlay, &session->overlays, node)
 		instr_overlay_withdraw(overlay);
-	list_for_each_entry(space, &session->spaces, node)
-		instr_space_withdraw(space);
-	list_for_each_entry(overlay, &session->overlays, node)
-		instr_overlay_zap(overlay,
-				  rcu_dereference_protected(overlay->edition, true),
-				  NULL);
-	/* For traps under way, and for hooks that found an overlay or the scope. */
+	/* For hooks that found an overlay. */
 	synchronize_rcu();
 	list_for_each_entry_safe(space, next_space, &session->spaces, node) {
-		instr_space_release(space);
 		list_del(&space->node);
 		instr_space_put(space);
 	}
@@ -135,14 +163,18 @@ static void session_undo(struct instr_session *session)
 void instr_session_end(struct instr_session *session)
 {
 	mutex_lock(&sessions_lock);
+	if (!session->unlisted)
+		list_del_rcu(&session->node);
+	session->unlisted = true;
+	mutex_unlock(&sessions_lock);
+
+	/* A target can make this wait: nobody else's session may have to. */
 	mutex_lock(&session->lock);
 	if (!session->dead) {
 		session->dead = true;
-		list_del_rcu(&session->node);
 		session_undo(session);
 	}
 	mutex_unlock(&session->lock);
-	mutex_unlock(&sessions_lock);
 }
 
 static struct instr_session *session_take_victim(struct instr_session *self, u32 id)
@@ -173,21 +205,37 @@ int instr_session_remove(struct instr_session *self, u32 id)
 	return nr || !id ? nr : -ENOENT;
 }
 
+/* The first session behind @id, which they are listed by, with a reference. */
+static struct instr_session *session_next(u32 id)
+{
+	struct instr_session *session, *next = NULL;
+
+	mutex_lock(&sessions_lock);
+	list_for_each_entry(session, &sessions, node) {
+		if (session->id > id && instr_session_tryget(session)) {
+			next = session;
+			break;
+		}
+	}
+	mutex_unlock(&sessions_lock);
+	return next;
+}
+
 int instr_session_for_each(int (*fn)(struct instr_session *session, void *data),
 			   void *data)
 {
 	struct instr_session *session;
+	u32 id = 0;
 	int ret = 0;
 
-	mutex_lock(&sessions_lock);
-	list_for_each_entry(session, &sessions, node) {
+	while (!ret && (session = session_next(id))) {
+		id = session->id;
 		mutex_lock(&session->lock);
-		ret = fn(session, data);
+		if (!session->dead)
+			ret = fn(session, data);
 		mutex_unlock(&session->lock);
-		if (ret)
-			break;
+		instr_session_put(session);
 	}
-	mutex_unlock(&sessions_lock);
 	return ret;
 }
 
@@ -204,9 +252,7 @@ bool instr_session_covers(struct instr_session *session, struct task_struct *tas
 	return false;
 }
 
-void instr_session_for_covering(struct task_struct *task,
-				void (*fn)(struct instr_session *session,
-					   struct task_struct *task))
+void instr_session_on_exec(struct task_struct *task)
 {
 	struct instr_session *session;
 	struct scope_entry *entry;
@@ -215,7 +261,22 @@ void instr_session_for_covering(struct task_struct *task,
 	list_for_each_entry_rcu(session, &sessions, node)
 		list_for_each_entry_rcu(entry, &session->scope, node)
 			if (entry->tgid == task_tgid(task))
-				fn(session, task);
+				instr_event_exec(session, task);
+	rcu_read_unlock();
+}
+
+/* Several threads may each believe to be the last: one of them tells. */
+void instr_session_on_exit(struct task_struct *task)
+{
+	struct instr_session *session;
+	struct scope_entry *entry;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(session, &sessions, node)
+		list_for_each_entry_rcu(entry, &session->scope, node)
+			if (entry->tgid == task_tgid(task) &&
+			    !xchg(&entry->exited, true))
+				instr_event_exit_process(session, task);
 	rcu_read_unlock();
 }
 
@@ -247,7 +308,9 @@ static void scope_prune(struct instr_session *session)
 
 void instr_session_on_map(struct instr_session *session, struct task_struct *task)
 {
-	mutex_lock(&session->lock);
+	/* Killed meanwhile: there is nothing left to be done for it. */
+	if (mutex_lock_killable(&session->lock))
+		return;
 	/* The scope may have changed since. */
 	if (!session->dead && instr_session_covers(session, task))
 		instr_space_sync(session, task);
@@ -264,9 +327,8 @@ static int session_on_trace(struct instr_session *session, void *mm)
 			continue;
 		instr_space_set_traced(space);
 		list_for_each_entry(overlay, &session->overlays, node)
-			instr_overlay_zap(overlay,
-				rcu_dereference_protected(overlay->edition, true),
-				NULL);
+			instr_overlay_zap(overlay, overlay_edition(session, overlay),
+					  NULL);
 	}
 	return 0;
 }
@@ -292,7 +354,9 @@ static void attach_fn(struct work_struct *work)
 
 	kthread_use_mm(attach->mm);
 	mutex_lock(&attach->session->lock);
-	if (!attach->session->dead)
+	/* It may have been detached again since. */
+	if (!attach->session->dead &&
+	    instr_session_covers(attach->session, attach->task))
 		attach->views = instr_space_sync(attach->session, attach->task);
 	mutex_unlock(&attach->session->lock);
 	kthread_unuse_mm(attach->mm);
@@ -351,7 +415,7 @@ void instr_session_rescan(struct instr_session *session)
 }
 
 static int scope_add(struct instr_session *session, struct task_struct *task,
-		     bool on_exec)
+		     struct pid *tgid, bool on_exec)
 {
 	struct scope_entry *entry;
 
@@ -359,12 +423,12 @@ static int scope_add(struct instr_session *session, struct task_struct *task,
 	if (session->dead)
 		return -ESHUTDOWN;
 	scope_prune(session);
-	if (scope_find(session, task_tgid(task)))
+	if (scope_find(session, tgid))
 		return -EEXIST;
 	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
 	if (!entry)
 		return -ENOMEM;
-	entry->tgid = get_pid(task_tgid(task));
+	entry->tgid = get_pid(tgid);
 	entry->scan = session->scan;
 	if (on_exec) {
 		entry->skip_mm = get_task_mm(task);
@@ -396,6 +460,7 @@ static int task_check(struct task_struct *task)
 int instr_session_attach(struct instr_session *session, struct instr_attach *arg)
 {
 	struct task_struct *task;
+	struct pid *tgid;
 	int err;
 
 	if (arg->flags & ~INSTR_ATTACH_FLAGS_ALL)
@@ -407,34 +472,19 @@ int instr_session_attach(struct instr_session *session, struct instr_attach *arg
 	rcu_read_unlock();
 	if (!task)
 		return -ESRCH;
-	err = task_check(task);
+	tgid = get_task_pid(task, PIDTYPE_TGID);
+	err = tgid ? task_check(task) : -ESRCH;
 	if (!err) {
 		mutex_lock(&session->lock);
-		err = scope_add(session, task, arg->flags & INSTR_ATTACH_ON_EXEC);
+		err = scope_add(session, task, tgid, arg->flags & INSTR_ATTACH_ON_EXEC);
 		mutex_unlock(&session->lock);
 	}
 	arg->out_views = 0;
 	if (!err && !(arg->flags & INSTR_ATTACH_ON_EXEC))
 		arg->out_views = session_scan(session, task);
+	put_pid(tgid);
 	put_task_struct(task);
 	return err;
-}
-
-static void session_detach_spaces(struct instr_session *session, struct pid *tgid)
-{
-	struct instr_overlay *overlay;
-	struct instr_space *space;
-
-	list_for_each_entry(space, &session->spaces, node)
-		if (space->tgid == tgid)
-			instr_space_withdraw(space);
-	list_for_each_entry(overlay, &session->overlays, node)
-		instr_overlay_zap(overlay,
-				  rcu_dereference_protected(overlay->edition, true),
-				  NULL);
-	synchronize_rcu();
-	list_for_each_entry(space, &session->spaces, node)
-		instr_space_release(space);
 }
 
 int instr_session_detach(struct instr_session *session,
@@ -453,7 +503,7 @@ int instr_session_detach(struct instr_session *session,
 		entry = scope_find(session, tgid);
 	if (entry) {
 		scope_remove(entry);
-		session_detach_spaces(session, tgid);
+		session_withdraw(session, tgid);
 	}
 	put_pid(tgid);
 	return entry ? 0 : -ESRCH;
@@ -553,9 +603,11 @@ static void session_commit(struct instr_session *session,
 					lockdep_is_held(&session->lock));
 	old = rcu_replace_pointer(overlay->edition, edition,
 				  lockdep_is_held(&session->lock));
+	WRITE_ONCE(overlay->unsettled, true);
 	list_for_each_entry(space, &session->spaces, node)
 		instr_space_show(space, overlay, edition);
 	instr_overlay_zap(overlay, old, edition);
+	WRITE_ONCE(overlay->unsettled, false);
 	instr_edition_free(old);
 	if (old_traps)
 		kvfree_rcu(old_traps, rcu);

@@ -19,9 +19,10 @@ struct pid;
  * @lock protects all lists, and everything in overlays and spaces that does not
  * say otherwise. @scope is read under RCU too.
  *
- * Locks nest: the list of sessions -> instr_session::lock -> mmap_lock ->
- * i_mmap_rwsem, instr_space::lock. What runs below an mmap lock (view.c) never
- * takes a session's lock.
+ * Locks nest: instr_session::lock -> mmap_lock -> i_mmap_rwsem,
+ * instr_space::lock. What runs below an mmap lock (view.c) never takes a session's
+ * lock. A target can hold its mmap lock for long: so no session's lock is taken
+ * where others would have to wait for it, below the lock of the list in particular.
  */
 struct instr_session {
 	u32 id;
@@ -29,6 +30,7 @@ struct instr_session {
 	struct list_head node;		/* of all sessions, under their lock */
 	struct mutex lock;
 	bool dead;
+	bool unlisted;			/* under the lock of the list */
 	u32 scan;
 	struct list_head overlays;
 	struct list_head spaces;
@@ -49,13 +51,9 @@ int instr_session_remove(struct instr_session *self, u32 id);
 
 /* Does the scope hold the process of @task, with the image it has now? RCU. */
 bool instr_session_covers(struct instr_session *session, struct task_struct *task);
-/*
- * Calls @fn for each session whose scope holds the process of @task. Atomic: runs
- * under RCU.
- */
-void instr_session_for_covering(struct task_struct *task,
-				void (*fn)(struct instr_session *session,
-					   struct task_struct *task));
+/* Tell listeners of each session whose scope holds the process. Atomic. */
+void instr_session_on_exec(struct task_struct *task);
+void instr_session_on_exit(struct task_struct *task);
 
 /* A mapping of an overlay's file appeared in current->mm, which is @task's. */
 void instr_session_on_map(struct instr_session *session, struct task_struct *task);

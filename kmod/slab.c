@@ -21,6 +21,7 @@
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
+#include <linux/sizes.h>
 #include <uapi/linux/fcntl.h>
 
 #include "live.h"
@@ -152,6 +153,9 @@ static int data_pin(struct instr_data *data, unsigned long vaddr, u64 len)
 	unsigned long nr = len >> PAGE_SHIFT;
 	int pinned = 0;
 
+	/* They can't be reclaimed: processes must not be able to fill memory. */
+	if (atomic64_read(&instr_live.pinned) + nr > totalram_pages() / 4)
+		return -ENOMEM;
 	data->pages = kvcalloc(nr, sizeof(*data->pages), GFP_KERNEL);
 	if (!data->pages)
 		return -ENOMEM;
@@ -172,6 +176,26 @@ static int data_pin(struct instr_data *data, unsigned long vaddr, u64 len)
 	return pinned ?: -EFAULT;
 }
 
+static bool ranges_meet(unsigned long a, unsigned long a_end, unsigned long b,
+			unsigned long b_end)
+{
+	return a < b_end && b < a_end;
+}
+
+/*
+ * Free today is not enough: the heap grows upwards from its start, which is up to
+ * 1 GiB behind the program, and the stack downwards from its own.
+ */
+static bool slab_is_in_the_way(unsigned long vaddr, u64 len)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long heap = READ_ONCE(mm->start_brk);
+	unsigned long stack = READ_ONCE(mm->start_stack);
+
+	return ranges_meet(vaddr, vaddr + len, heap, heap + SZ_256M) ||
+	       ranges_meet(vaddr, vaddr + len, stack - min(stack, SZ_1G * 1UL), stack);
+}
+
 static int slab_map_part(struct file *file, unsigned long vaddr, u64 len,
 			 unsigned long prot, u64 offset)
 {
@@ -189,9 +213,10 @@ int instr_slab_map(struct instr_code *code, unsigned long vaddr,
 	unsigned long data_vaddr = vaddr + code->code_len;
 	int err;
 
-	if (vaddr < PAGE_SIZE || vaddr >= TASK_SIZE_MAX ||
-	    len > TASK_SIZE_MAX - vaddr)
+	if (vaddr < SZ_64K || vaddr >= TASK_SIZE_MAX || len > TASK_SIZE_MAX - vaddr)
 		return -ERANGE;
+	if (slab_is_in_the_way(vaddr, len))
+		return -EEXIST;
 	err = slab_map_part(code->ro, vaddr, code->code_len,
 			    PROT_READ | PROT_EXEC, 0);
 	if (err)
@@ -221,12 +246,15 @@ void instr_data_add(const struct instr_data *data, u64 offset, u64 nr, u64 *sums
 	u64 i;
 
 	for (i = 0; i < nr; i++, offset += sizeof(u64)) {
+		struct page *page;
 		const u64 *counter;
 
 		if (offset >> PAGE_SHIFT >= data->nr)
 			return;
-		counter = page_address(data->pages[offset >> PAGE_SHIFT]) +
-			  offset_in_page(offset);
+		page = data->pages[offset >> PAGE_SHIFT];
+		if (PageHWPoison(page))
+			continue;
+		counter = page_address(page) + offset_in_page(offset);
 		sums[i] += READ_ONCE(*counter);
 	}
 }

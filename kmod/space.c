@@ -81,9 +81,9 @@ static void slab_destroy(struct instr_slab *slab)
 	kfree(slab);
 }
 
-static void space_release(struct kref *ref)
+static void space_free(struct work_struct *work)
 {
-	struct instr_space *space = container_of(ref, struct instr_space, ref);
+	struct instr_space *space = container_of(work, struct instr_space, free);
 	struct instr_slab *slab, *next;
 
 	spin_lock(&space_hash_lock);
@@ -95,6 +95,14 @@ static void space_release(struct kref *ref)
 	put_pid(space->tgid);
 	kfree_rcu(space, rcu);
 	atomic_dec(&instr_live.spaces);
+}
+
+static void space_release(struct kref *ref)
+{
+	struct instr_space *space = container_of(ref, struct instr_space, ref);
+
+	INIT_WORK(&space->free, space_free);
+	queue_work(instr_view_wq, &space->free);
 }
 
 void instr_space_put(struct instr_space *space)
@@ -124,8 +132,7 @@ static bool view_trap(struct instr_view *view, unsigned long vaddr,
 {
 	const struct instr_trap_entry *entry;
 
-	if (vaddr < view->base)
-		return false;
+	/* The base may lie below 0: the difference counts, modulo 2^64. */
 	entry = instr_overlay_trap(view->overlay, vaddr - view->base);
 	if (!entry || (entry->traced_only && !READ_ONCE(view->space->traced)))
 		return false;
@@ -176,6 +183,23 @@ void instr_space_for_each(struct mm_struct *mm,
 	hash_for_each_possible_rcu(space_by_mm, space, hash, (unsigned long)mm)
 		if (space->mm == mm && space->session_id)
 			fn(space, data);
+}
+
+bool instr_space_shows(struct mm_struct *mm, unsigned long vaddr)
+{
+	struct instr_space *space;
+	struct instr_view *view;
+
+	hash_for_each_possible_rcu(space_by_mm, space, hash, (unsigned long)mm) {
+		if (space->mm != mm)
+			continue;
+		list_for_each_entry_rcu(view, &space->views, node)
+			if (READ_ONCE(view->overlay->unsettled) ||
+			    instr_edition_find(READ_ONCE(view->edition),
+					       (vaddr - view->base) >> PAGE_SHIFT))
+				return true;
+	}
+	return false;
 }
 
 /* ---- vfork ----------------------------------------------------------------- */
@@ -243,6 +267,7 @@ void instr_space_vfork_end(struct instr_space *space, unsigned long fs_base)
 
 static struct instr_view *space_find_view(struct instr_space *space,
 					  struct instr_overlay *overlay,
+					  const struct vm_operations_struct *orig,
 					  unsigned long base)
 {
 	struct instr_view *view, *found = NULL;
@@ -250,7 +275,7 @@ static struct instr_view *space_find_view(struct instr_space *space,
 	spin_lock(&space->lock);
 	list_for_each_entry(view, &space->views, node)
 		if (view->overlay == overlay && view->base == base &&
-		    refcount_inc_not_zero(&view->vmas)) {
+		    view->orig == orig && refcount_inc_not_zero(&view->vmas)) {
 			found = view;
 			break;
 		}
@@ -277,7 +302,7 @@ struct instr_view *instr_space_fork(struct instr_view *parent, struct mm_struct 
 				     GFP_KERNEL | __GFP_NOFAIL);
 	/* The copies may be of what a debugger was shown. */
 	space->traced |= parent->space->traced;
-	view = space_find_view(space, parent->overlay, parent->base);
+	view = space_find_view(space, parent->overlay, parent->orig, parent->base);
 	if (!view)
 		view = instr_view_create(space, parent->overlay, parent->orig,
 					 parent->base);
@@ -299,19 +324,36 @@ static bool space_is_traced(struct task_struct *task)
 	return traced;
 }
 
-/* The session's space of current->mm, or a new one. */
-static struct instr_space *space_of(struct instr_session *session,
-				    struct task_struct *task)
+static struct instr_space *space_find_own(struct instr_session *session)
 {
 	struct instr_space *space;
 
 	list_for_each_entry(space, &session->spaces, node)
 		if (space->mm == current->mm)
 			return space;
-	space = space_create(current->mm, task_tgid(task), task->group_leader->comm,
-			     session->id, GFP_KERNEL);
+	return NULL;
+}
+
+/* The session's space of current->mm, or a new one. */
+static struct instr_space *space_of(struct instr_session *session,
+				    struct task_struct *task)
+{
+	struct instr_space *space = space_find_own(session);
+	char comm[TASK_COMM_LEN];
+	struct pid *tgid;
+
+	if (space)
+		return space;
+	tgid = get_task_pid(task, PIDTYPE_TGID);
+	if (!tgid)
+		return NULL;
+	get_task_comm(comm, task);
+	space = space_create(current->mm, tgid, comm, session->id, GFP_KERNEL);
+	put_pid(tgid);
 	if (!space)
 		return NULL;
+	/* Either we see the debugger, or its hook (hook.c) sees the space. */
+	smp_mb();
 	space->traced = space_is_traced(task);
 	list_add_tail(&space->node, &session->spaces);
 	instr_event_space(INSTR_EVENT_ATTACH, space);
@@ -381,10 +423,14 @@ static bool space_has_overlay(struct instr_session *session, struct inode *inode
 	return false;
 }
 
-/* The next one at or behind *from in current->mm; moves *from behind it. */
+/*
+ * The next one at or behind *from in current->mm; moves *from behind it. *busy:
+ * there is one that shows the traps of a session that is gone.
+ */
 static bool space_next_want(struct instr_session *session, unsigned long *from,
-			    struct space_want *want)
+			    struct space_want *want, bool *busy)
 {
+	struct instr_view *view;
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 	bool found = false;
@@ -392,9 +438,12 @@ static bool space_next_want(struct instr_session *session, unsigned long *from,
 
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma) {
-		if (!(vma->vm_flags & VM_EXEC) || instr_vma_view(vma) ||
-		    !instr_vma_is_plain(vma) ||
+		if (!(vma->vm_flags & VM_EXEC) || !vma->vm_file ||
 		    !space_has_overlay(session, file_inode(vma->vm_file)))
+			continue;
+		view = instr_vma_view(vma);
+		*busy |= view && view->space->session_id != session->id;
+		if (view || !instr_vma_is_plain(vma))
 			continue;
 		want->inode = file_inode(vma->vm_file);
 		want->base = instr_vma_base(vma);
@@ -429,8 +478,8 @@ static u32 vma_count_private(struct vm_area_struct *vma,
 			((edition->patch[i].pgoff - vma->vm_pgoff) << PAGE_SHIFT);
 		struct page *page;
 
-		if (get_user_pages_remote(vma->vm_mm, vaddr, 1, FOLL_FORCE, &page,
-					  NULL) != 1)
+		if (get_user_pages_remote(vma->vm_mm, vaddr, 1,
+					  FOLL_FORCE | FOLL_NOFAULT, &page, NULL) != 1)
 			continue;
 		nr += PageAnon(page);
 		put_page(page);
@@ -450,7 +499,7 @@ static bool space_install(struct instr_space *space, struct instr_overlay *overl
 	bool installed = false;
 	VMA_ITERATOR(vmi, mm, 0);
 
-	view = space_find_view(space, overlay, want->base) ?:
+	view = space_find_view(space, overlay, want->ops, want->base) ?:
 	       instr_view_create(space, overlay, want->ops, want->base);
 	mmap_write_lock(mm);
 	for_each_vma(vmi, vma) {
@@ -490,22 +539,43 @@ static bool space_take(struct instr_session *session, struct instr_space *space,
 	return false;
 }
 
+/* Views that a detach had to leave are shown again. */
+static void space_revive(struct instr_session *session, struct instr_space *space)
+{
+	struct instr_overlay *overlay;
+
+	space->detached = false;
+	list_for_each_entry(overlay, &session->overlays, node) {
+		struct instr_edition *edition =
+			rcu_dereference_protected(overlay->edition, true);
+
+		instr_space_show(space, overlay, edition);
+		instr_overlay_zap(overlay, edition, NULL);
+	}
+}
+
 int instr_space_sync(struct instr_session *session, struct task_struct *task)
 {
+	struct instr_space *space = space_find_own(session);
 	unsigned long from = 0;
-	struct instr_space *space;
 	struct space_want want;
+	bool busy = false;
 	int nr = 0;
 
 	lockdep_assert_held(&session->lock);
 	if (!mm_is_64bit(current->mm))
 		return 0;
-	while (space_next_want(session, &from, &want)) {
+	if (space && space->detached)
+		space_revive(session, space);
+	while (space_next_want(session, &from, &want, &busy)) {
 		space = space_of(session, task);
 		if (!space)
 			return nr;
-		space->detached = false;
 		nr += space_take(session, space, &want);
+	}
+	if (busy && (space = space_of(session, task))) {
+		space->refused = EBUSY;
+		instr_event_refused(space, 0, EBUSY);
 	}
 	return nr;
 }
@@ -531,7 +601,7 @@ void instr_space_show(struct instr_space *space, struct instr_overlay *overlay,
 		WRITE_ONCE(view->edition, edition);
 	}
 	mmap_write_unlock(mm);
-	mmput(mm);
+	mmput_async(mm);
 }
 
 static void space_hold_views(struct instr_space *space)
@@ -566,19 +636,41 @@ void instr_space_withdraw(struct instr_space *space)
 			continue;
 		vma_start_write(vma);
 		WRITE_ONCE(view->edition, NULL);
-		/* A private copy may hold patched bytes: keep its traps. */
-		if (!vma->anon_vma)
-			instr_view_uninstall(view, vma);
 	}
 	mmap_write_unlock(mm);
-	mmput(mm);
+	mmput_async(mm);
 	instr_event_space(INSTR_EVENT_DETACH, space);
+}
+
+/* A private copy may hold patched bytes: such mappings keep their view. */
+static void space_uninstall(struct instr_space *space)
+{
+	struct mm_struct *mm = space->mm;
+	struct vm_area_struct *vma;
+	struct instr_view *view;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	if (!mmget_not_zero(mm))
+		return;
+	mmap_write_lock(mm);
+	for_each_vma(vmi, vma) {
+		view = instr_vma_view(vma);
+		if (!view || view->space != space || vma->anon_vma)
+			continue;
+		vma_start_write(vma);
+		instr_view_uninstall(view, vma);
+	}
+	mmap_write_unlock(mm);
+	mmput_async(mm);
 }
 
 void instr_space_release(struct instr_space *space)
 {
 	struct instr_view *view, *next;
 
+	if (list_empty(&space->held))
+		return;
+	space_uninstall(space);
 	list_for_each_entry_safe(view, next, &space->held, held) {
 		list_del(&view->held);
 		instr_view_drop(view);
@@ -602,7 +694,7 @@ void instr_space_set_traced(struct instr_space *space)
 	}
 	WRITE_ONCE(space->traced, true);
 	mmap_write_unlock(mm);
-	mmput(mm);
+	mmput_async(mm);
 }
 
 /* ---- reading ----------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <linux/mm_types.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include "slab.h"
 
@@ -63,11 +64,13 @@ struct instr_space {
 	bool detached;
 	int refused;
 	u32 private;
+	struct work_struct free;
 	struct rcu_head rcu;
 };
 
 void instr_space_get(struct instr_space *space);
 bool __must_check instr_space_tryget(struct instr_space *space);
+/* In any context: what is left to do is done by a worker. */
 void instr_space_put(struct instr_space *space);
 
 /* Does the address space still exist? */
@@ -87,7 +90,8 @@ void instr_space_show(struct instr_space *space, struct instr_overlay *overlay,
 
 /*
  * Makes @space pristine, in steps, so that many can go through each together:
- * withdraw all, zap their overlays, synchronize_rcu(), then release.
+ * withdraw all, zap their overlays, synchronize_rcu(), then release. Only then the
+ * mappings lose their views: a page that is copied before must find its traps.
  */
 void instr_space_withdraw(struct instr_space *space);
 void instr_space_release(struct instr_space *space);
@@ -110,6 +114,12 @@ void instr_space_vfork_end(struct instr_space *space, unsigned long fs_base);
 /* Calls @fn for each space of @mm that counts. Under RCU. */
 void instr_space_for_each(struct mm_struct *mm,
 			  void (*fn)(struct instr_space *space, void *data), void *data);
+
+/*
+ * Is the page at @vaddr one of ours, or may it still be? Under RCU and mmap_lock:
+ * it keeps editions.
+ */
+bool instr_space_shows(struct mm_struct *mm, unsigned long vaddr);
 
 /* Under RCU. */
 struct instr_space *instr_space_find(struct mm_struct *mm);

@@ -154,7 +154,7 @@ static vm_fault_t view_fault(struct vm_fault *vmf)
 		     VM_FAULT_DONE_COW)) &&
 	    !(vmf->flags & FAULT_FLAG_WRITE) && edition &&
 	    compound_order(compound_head(vmf->page)) >= HPAGE_PMD_ORDER &&
-	    view_is_near(edition, vmf))
+	    !PageHWPoison(vmf->page) && view_is_near(edition, vmf))
 		ret = view_split(vmf, ret);
 	srcu_read_unlock(&view_srcu, idx);
 	return ret;
@@ -200,7 +200,8 @@ static void view_open_fork(struct instr_view *view, struct vm_area_struct *vma)
 {
 	struct instr_view *child;
 
-	if (!vma->anon_vma) {
+	/* With neither, dup_mmap() copies no page table. */
+	if (!vma->anon_vma && !userfaultfd_wp(vma)) {
 		vma->vm_ops = view->orig;
 		vm_flags_clear(vma, VM_NOHUGEPAGE);
 		return;
@@ -233,15 +234,18 @@ static void view_close(struct vm_area_struct *vma)
 	instr_view_drop(view);
 }
 
-/* Text that moved is too far from its slab. Its pages have moved along already. */
+/*
+ * Text that moved is too far from its slab, and its page tables have moved along
+ * already. @vma may also be one that was there, and was extended.
+ */
 static int view_mremap(struct vm_area_struct *vma)
 {
 	struct instr_view *view = instr_vma_view(vma);
 
-	if (!view)
-		return 0;
-	instr_overlay_zap(view->overlay, view->edition, NULL);
-	instr_view_uninstall(view, vma);
+	unmap_mapping_pages(vma->vm_file->f_mapping, vma->vm_pgoff, vma_pages(vma),
+			    false);
+	if (view && view->base != instr_vma_base(vma))
+		instr_view_uninstall(view, vma);
 	return 0;
 }
 

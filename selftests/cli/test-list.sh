@@ -19,6 +19,11 @@ ctl list -f mian /bin/bash
 says "no such function: the nearest name" 1 "no function matches 'mian'"
 says "... is told" 1 "'main'"
 
+ctl list -f sin libm.so.6
+prints "a function that is refused, alone: why" 0 '	refused	.*[a-z].*	sin$'
+ctl plan -f sin libm.so.6
+prints "... in a plan" 0 '^sin: refused: '
+
 ctl plan -f main /bin/bash
 prints "plan as text" 0 '^main: (jump|trap)'
 prints "... with its bytes" 0 '^  after  '

@@ -30,9 +30,9 @@ static void print_text(const struct preview *preview)
 
 	if (!table)
 		out_of_memory();
-	for (size_t i = 0; i < preview->plan->nr; i++) {
-		const struct instr_plan_site *site = &preview->plan->site[i];
-		const struct instr_func *func = &preview->func[site->func];
+	for (size_t i = 0; i < preview->nr; i++) {
+		const struct instr_plan_site *site = preview->site[i];
+		const struct instr_func *func = &preview->func[preview->chosen[i]];
 		const char *reason = instr_reason_text(site->reason);
 
 		instr_table_cell(table, "0x%" PRIx64, func->vaddr);
@@ -55,9 +55,9 @@ static void print_json(const struct preview *preview)
 
 	json_add_text(top, "file", instr_file_path(preview->file));
 	functions = json_add_array(top, "functions");
-	for (size_t i = 0; i < preview->plan->nr; i++) {
-		const struct instr_plan_site *site = &preview->plan->site[i];
-		const struct instr_func *func = &preview->func[site->func];
+	for (size_t i = 0; i < preview->nr; i++) {
+		const struct instr_plan_site *site = preview->site[i];
+		const struct instr_func *func = &preview->func[preview->chosen[i]];
 		struct json_object *row = json_append(functions);
 
 		json_add_text(row, "name", func->name);

@@ -43,6 +43,12 @@ static void bytes_after(const struct instr_plan_site *site, uint8_t *bytes)
 	memcpy(bytes, site->new, site->patch_len);
 }
 
+/* Without a site there would be no slab. */
+static bool has_slab(const struct preview *preview)
+{
+	return preview->count[INSTR_HOW_REFUSED] < preview->nr;
+}
+
 /* ---- text ------------------------------------------------------------------ */
 
 #define BYTES_A_LINE 8
@@ -92,12 +98,13 @@ static void print_after(uint64_t vaddr, const struct instr_plan_site *site)
 			   "(not run from here)");
 }
 
-static void print_site(const struct preview *preview, const struct instr_plan_site *site)
+static void print_site(const struct preview *preview, size_t i)
 {
+	const struct instr_plan_site *site = preview->site[i];
 	uint64_t vaddr = instr_file_text_vaddr(preview->file, site->offset);
 	char name[256];
 
-	snprintf(name, sizeof(name), "%s", preview->func[site->func].name);
+	snprintf(name, sizeof(name), "%s", preview->func[preview->chosen[i]].name);
 	instr_text_clean(name);
 	printf("%s: %s%s%s\n", name, instr_how_name(site->how),
 	       site->reason ? ": " : "", instr_reason_text(site->reason));
@@ -117,10 +124,12 @@ static void print_text(const struct preview *preview)
 	const struct instr_plan *plan = preview->plan;
 	char summary[128];
 
-	for (size_t i = 0; i < plan->nr; i++)
-		print_site(preview, &plan->site[i]);
+	for (size_t i = 0; i < preview->nr; i++)
+		print_site(preview, i);
 	preview_summary(preview, summary, sizeof(summary));
 	puts(summary);
+	if (!has_slab(preview))
+		return;
 	printf("slab: %" PRIu64 " bytes of code, %" PRIu64 " bytes of data, at %" PRId64
 	       " bytes from the text\n", plan->code_len, plan->data_len, plan->slab_start);
 }
@@ -152,18 +161,18 @@ static void print_json(const struct preview *preview)
 
 	json_add_text(top, "file", instr_file_path(preview->file));
 	sites = json_add_array(top, "sites");
-	for (size_t i = 0; i < plan->nr; i++) {
-		const struct instr_plan_site *site = &plan->site[i];
+	for (size_t i = 0; i < preview->nr; i++) {
+		const struct instr_plan_site *site = preview->site[i];
 		struct json_object *row = json_append(sites);
 
-		json_add_text(row, "function", preview->func[site->func].name);
+		json_add_text(row, "function", preview->func[preview->chosen[i]].name);
 		json_add_text(row, "how", instr_how_name(site->how));
 		json_add_text(row, "reason", instr_reason_text(site->reason));
 		if (site->how != INSTR_HOW_REFUSED)
 			add_place(row, preview, site);
 	}
-	json_add_number(top, "code_len", plan->code_len);
-	json_add_number(top, "data_len", plan->data_len);
+	json_add_number(top, "code_len", has_slab(preview) ? plan->code_len : 0);
+	json_add_number(top, "data_len", has_slab(preview) ? plan->data_len : 0);
 	json_end(top, stdout);
 }
 

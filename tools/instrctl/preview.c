@@ -39,28 +39,71 @@ static int open_file(const char *name, struct instr_file **ret, struct instr_err
 	return code;
 }
 
-static int make_plan(const struct patterns *patterns, struct preview *preview,
-		     struct instr_err *err)
+static int choose(const struct patterns *patterns, struct preview *preview,
+		  struct instr_err *err)
 {
 	static const char *const all = "*";
 	size_t nr_funcs;
-	int code;
+	int code = instr_file_funcs(preview->file, &preview->func, &nr_funcs, err);
 
-	code = instr_file_funcs(preview->file, &preview->func, &nr_funcs, err);
 	if (code)
 		return code;
-	code = instr_funcs_match(preview->file, patterns->nr ? patterns->text : &all,
+	return instr_funcs_match(preview->file, patterns->nr ? patterns->text : &all,
 				 patterns->nr ?: 1, &preview->chosen, &preview->nr, err);
+}
+
+static int make_plan(struct preview *preview, const size_t *funcs, size_t nr,
+		     struct instr_err *err)
+{
+	return instr_plan_create(preview->file, funcs, nr,
+				 instr_distances(preview->file)[0], &preview->plan, err);
+}
+
+/*
+ * There is no plan if all that was chosen is refused, but one of the whole file
+ * has it, and why.
+ */
+static int make_plan_of_all(struct preview *preview)
+{
+	static const char *const all = "*";
+	size_t *funcs, nr;
+	int code = instr_funcs_match(preview->file, &all, 1, &funcs, &nr, NULL);
+
 	if (code)
 		return code;
-	return instr_plan_create(preview->file, preview->chosen, preview->nr,
-				 instr_distances(preview->file)[0], &preview->plan, err);
+	code = make_plan(preview, funcs, nr, NULL);
+	free(funcs);
+	return code;
+}
+
+/* The plan's sites are in the order of their functions, and so are the chosen. */
+static int find_sites(struct preview *preview, struct instr_err *err)
+{
+	const struct instr_plan *plan = preview->plan;
+	size_t at = 0;
+
+	preview->site = calloc(preview->nr, sizeof(*preview->site));
+	if (!preview->site)
+		return instr_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < preview->nr; i++) {
+		uint64_t vaddr = preview->func[preview->chosen[i]].vaddr;
+
+		while (at < plan->nr && preview->func[plan->site[at].func].vaddr != vaddr)
+			at++;
+		if (at == plan->nr)
+			return instr_fail(err, -ENOENT, "%s: is in no plan",
+					  preview->func[preview->chosen[i]].name);
+		preview->site[i] = &plan->site[at];
+		preview->count[preview->site[i]->how]++;
+	}
+	return 0;
 }
 
 static void preview_close(struct preview *preview)
 {
 	if (preview->plan)
 		instr_plan_destroy(preview->plan);
+	free(preview->site);
 	free(preview->chosen);
 	if (preview->file)
 		instr_file_close(preview->file);
@@ -74,14 +117,16 @@ static int preview_open(const char *name, const struct patterns *patterns,
 	*ret = (struct preview) { 0 };
 	code = open_file(name, &ret->file, err);
 	if (!code)
-		code = make_plan(patterns, ret, err);
-	if (code) {
+		code = choose(patterns, ret, err);
+	if (!code)
+		code = make_plan(ret, ret->chosen, ret->nr, err);
+	if (code == -ENOSPC && patterns->nr && !make_plan_of_all(ret))
+		code = 0;
+	if (!code)
+		code = find_sites(ret, err);
+	if (code)
 		preview_close(ret);
-		return code;
-	}
-	for (size_t i = 0; i < ret->plan->nr; i++)
-		ret->count[ret->plan->site[i].how]++;
-	return 0;
+	return code;
 }
 
 int preview_main(int argc, char **argv, void (*print_text)(const struct preview *preview),
@@ -120,7 +165,7 @@ int preview_main(int argc, char **argv, void (*print_text)(const struct preview 
 void preview_summary(const struct preview *preview, char *text, size_t text_len)
 {
 	snprintf(text, text_len, "%zu function%s: %zu jump, %zu trap, %zu refused",
-		 preview->plan->nr, preview->plan->nr == 1 ? "" : "s",
+		 preview->nr, preview->nr == 1 ? "" : "s",
 		 preview->count[INSTR_HOW_JUMP], preview->count[INSTR_HOW_TRAP],
 		 preview->count[INSTR_HOW_REFUSED]);
 }

@@ -157,7 +157,7 @@ static void print_children(const struct report *report, FILE *out)
 		fprintf(out, "%lu child%s ran on the file's own text, not counted\n",
 			children.forks, plural(children.forks, "", "ren"));
 	if (children.vforks)
-		fprintf(out, "%lu child%s began in the same memory (vfork)\n",
+		fprintf(out, "%lu child%s began in the same memory (vfork), not counted\n",
 			children.vforks, plural(children.vforks, "", "ren"));
 }
 

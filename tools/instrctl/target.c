@@ -153,6 +153,8 @@ static int add_plan(struct subject *subject, struct target *target,
 	int code = instr_plan_create(target->file, target->chosen, target->nr, distance,
 				     &plan, err);
 
+	if (code == -ENOSPC)
+		return instr_hint(err, code, "see: instrctl list %s", target->name);
 	if (code)
 		return code;
 	mapped = find_room(&subject->maps, plan, &free);

@@ -285,7 +285,8 @@ struct instr_detach {
  * @size: sizeof(struct instr_space_next)
  * @flags: must be 0
  * @space_id: in: 0, or the last space seen; out: the next one
- * @out_pid: the process, in the caller's pid namespace; 0 if it is not there
+ * @out_pid: the process, also after its end, in the caller's pid namespace; 0 if
+ *	it is not in that
  * @out_live: 1 while the address space exists and is in the scope
  * @out_refused: errno of the last mapping that could not be served, or 0
  * @out_private: patched pages that the process does not show, as it has private
