@@ -247,7 +247,7 @@ static struct miscdevice ctl_device = {
 static void check_abi(void)
 {
 	BUILD_BUG_ON(sizeof(struct instr_info) != 48);
-	BUILD_BUG_ON(sizeof(struct instr_overlay_create) != 40);
+	BUILD_BUG_ON(sizeof(struct instr_overlay_create) != 48);
 	BUILD_BUG_ON(sizeof(struct instr_slab_write) != 40);
 	BUILD_BUG_ON(sizeof(struct instr_site) != 32);
 	BUILD_BUG_ON(sizeof(struct instr_trap) != 16);

@@ -236,8 +236,8 @@ static bool fill_overlay(struct sk_buff *skb, struct instr_session *session, voi
 	       !nla_put_u32(skb, INSTR_A_SITES, edition ? edition->nr_sites : 0) &&
 	       !nla_put_u32(skb, INSTR_A_PAGES, edition ? edition->nr : 0) &&
 	       put_u64(skb, INSTR_A_SLAB_START, overlay->slab_start) &&
-	       put_u64(skb, INSTR_A_CODE_LEN, overlay->code.code_len) &&
-	       put_u64(skb, INSTR_A_DATA_LEN, overlay->code.data_len) &&
+	       put_u64(skb, INSTR_A_CODE_LEN, overlay->code->code_len) &&
+	       put_u64(skb, INSTR_A_DATA_LEN, overlay->code->data_len) &&
 	       put_path(skb, overlay->file);
 }
 

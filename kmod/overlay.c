@@ -36,23 +36,34 @@ struct instr_overlay *instr_overlay_create(struct instr_session *session,
 					   struct file *file,
 					   const struct instr_overlay_create *arg)
 {
+	struct inode *inode = d_real_inode(file_dentry(file));
+	struct instr_code_key key = {
+		.dev = inode->i_sb->s_dev,
+		.ino = inode->i_ino,
+		.generation = inode->i_generation,
+		.slab_start = arg->slab_start,
+		.code_len = arg->code_len,
+		.data_len = arg->data_len,
+		.layout = arg->layout,
+	};
 	struct instr_overlay *overlay;
-	int err;
+	struct instr_code *code;
 
 	overlay = kzalloc(sizeof(*overlay), GFP_KERNEL);
 	if (!overlay)
 		return ERR_PTR(-ENOMEM);
-	err = instr_code_init(&overlay->code, arg->code_len, arg->data_len);
-	if (err) {
+	code = instr_code_get(&key);
+	if (IS_ERR(code)) {
 		kfree(overlay);
-		return ERR_PTR(err);
+		return ERR_CAST(code);
 	}
+	overlay->code = code;
 	overlay->id = atomic_inc_return(&overlay_last_id);
 	kref_init(&overlay->ref);
 	overlay->session = session;
 	INIT_LIST_HEAD(&overlay->node);
 	overlay->file = get_file(file);
-	overlay->inode = d_real_inode(file_dentry(file));
+	overlay->inode = inode;
 	overlay->slab_start = arg->slab_start;
 	atomic_inc(&instr_live.overlays);
 	return overlay;
@@ -73,7 +84,7 @@ static void overlay_release(struct kref *ref)
 
 	instr_edition_free(rcu_dereference_protected(overlay->edition, true));
 	kvfree(rcu_dereference_protected(overlay->traps, true));
-	instr_code_exit(&overlay->code);
+	instr_code_put(overlay->code);
 	fput(overlay->file);
 	kfree_rcu(overlay, rcu);
 	atomic_dec(&instr_live.overlays);

@@ -90,7 +90,7 @@ struct instr_overlay {
 	struct inode *inode;
 	s64 slab_start;
 	bool unsettled;
-	struct instr_code code;
+	struct instr_code *code;
 	struct instr_edition __rcu *edition;
 	struct instr_traps __rcu *traps;
 	struct rcu_head rcu;

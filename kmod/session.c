@@ -578,13 +578,13 @@ int instr_session_slab_write(struct instr_session *session,
 
 	if (!overlay)
 		return -ENOENT;
-	err = instr_check_slab_write(arg, overlay->code.code_len);
+	err = instr_check_slab_write(arg, overlay->code->code_len);
 	if (err)
 		return err;
 	bytes = vmemdup_user(u64_to_user_ptr(arg->ptr), arg->len);
 	if (IS_ERR(bytes))
 		return PTR_ERR(bytes);
-	err = instr_code_append(&overlay->code, arg->offset, bytes, arg->len);
+	err = instr_code_append(overlay->code, arg->offset, bytes, arg->len);
 	kvfree(bytes);
 	return err;
 }
@@ -626,7 +626,7 @@ int instr_session_publish(struct instr_session *session, struct instr_publish *a
 		return -ENOENT;
 	err = instr_check_sites(sites, arg->nr_sites, &arg->out_bad) ?:
 	      instr_check_traps(traps, arg->nr_traps, overlay->slab_start,
-				overlay->slab_start + (s64)overlay->code.code_len,
+				overlay->slab_start + (s64)overlay->code->code_len,
 				&arg->out_bad) ?:
 	      instr_check_fragile(sites, arg->nr_sites, traps, arg->nr_traps,
 				  &arg->out_bad);

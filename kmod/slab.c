@@ -18,19 +18,26 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/mutex.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 #include <uapi/linux/fcntl.h>
 
 #include "live.h"
 
-int instr_code_init(struct instr_code *code, u64 code_len, u64 data_len)
+/* All codes, used or kept. */
+static LIST_HEAD(codes);
+static DEFINE_MUTEX(codes_lock);
+
+static int code_open_files(struct instr_code *code)
 {
 	struct file *rw, *ro;
 
-	rw = shmem_file_setup("instr-slab", code_len + data_len, VM_NORESERVE);
+	rw = shmem_file_setup("instr-slab", code->code_len + code->data_len,
+			      VM_NORESERVE);
 	if (IS_ERR(rw))
 		return PTR_ERR(rw);
 	ro = dentry_open(&rw->f_path, O_RDONLY | O_LARGEFILE, current_cred());
@@ -41,16 +48,93 @@ int instr_code_init(struct instr_code *code, u64 code_len, u64 data_len)
 	SHMEM_I(file_inode(rw))->seals |= F_SEAL_SEAL | F_SEAL_SHRINK |
 					  F_SEAL_GROW | F_SEAL_WRITE |
 					  F_SEAL_FUTURE_WRITE;
-	*code = (struct instr_code){
-		.rw = rw, .ro = ro, .code_len = code_len, .data_len = data_len,
-	};
+	code->rw = rw;
+	code->ro = ro;
 	return 0;
 }
 
-void instr_code_exit(struct instr_code *code)
+static struct instr_code *code_create(const struct instr_code_key *key)
 {
+	struct instr_code *code = kzalloc(sizeof(*code), GFP_KERNEL);
+	int err;
+
+	if (!code)
+		return ERR_PTR(-ENOMEM);
+	code->key = *key;
+	code->code_len = key->code_len;
+	code->data_len = key->data_len;
+	err = code_open_files(code);
+	if (err) {
+		kfree(code);
+		return ERR_PTR(err);
+	}
+	list_add(&code->node, &codes);
+	return code;
+}
+
+static void code_destroy(struct instr_code *code)
+{
+	list_del(&code->node);
 	fput(code->ro);
 	fput(code->rw);
+	kfree(code);
+}
+
+/* Each mapping holds @ro; without one nobody can come back to it. */
+static void codes_prune(void)
+{
+	struct instr_code *code, *next;
+
+	lockdep_assert_held(&codes_lock);
+	list_for_each_entry_safe(code, next, &codes, node)
+		if (!code->users && (!code->key.layout || file_count(code->ro) == 1))
+			code_destroy(code);
+}
+
+static struct instr_code *codes_find(const struct instr_code_key *key)
+{
+	struct instr_code *code;
+
+	list_for_each_entry(code, &codes, node)
+		if (key->layout && code->key.layout == key->layout &&
+		    code->key.dev == key->dev && code->key.ino == key->ino &&
+		    code->key.generation == key->generation &&
+		    code->key.slab_start == key->slab_start &&
+		    code->key.code_len == key->code_len &&
+		    code->key.data_len == key->data_len)
+			return code;
+	return NULL;
+}
+
+struct instr_code *instr_code_get(const struct instr_code_key *key)
+{
+	struct instr_code *code;
+
+	mutex_lock(&codes_lock);
+	codes_prune();
+	code = codes_find(key) ?: code_create(key);
+	if (!IS_ERR(code))
+		code->users++;
+	mutex_unlock(&codes_lock);
+	return code;
+}
+
+void instr_code_put(struct instr_code *code)
+{
+	mutex_lock(&codes_lock);
+	code->users--;
+	codes_prune();
+	mutex_unlock(&codes_lock);
+}
+
+void instr_code_exit(void)
+{
+	struct instr_code *code, *next;
+
+	mutex_lock(&codes_lock);
+	list_for_each_entry_safe(code, next, &codes, node)
+		code_destroy(code);
+	mutex_unlock(&codes_lock);
 }
 
 /* Would @bytes change a byte that is not zero? With @write, store them. */
@@ -108,11 +192,12 @@ int instr_code_append(struct instr_code *code, u64 offset, const u8 *bytes, size
 }
 
 static struct vm_area_struct *slab_find_vma(struct instr_code *code,
-					    unsigned long vaddr, u64 offset)
+					    unsigned long vaddr, u64 offset, u64 len)
 {
 	struct vm_area_struct *vma = find_vma(current->mm, vaddr);
 
-	if (!vma || vma->vm_start > vaddr || vma->vm_file != code->ro)
+	if (!vma || vma->vm_start > vaddr || vma->vm_file != code->ro ||
+	    vma->vm_end - vaddr < len)
 		return NULL;
 	if (((vaddr - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff !=
 	    offset >> PAGE_SHIFT)
@@ -126,8 +211,9 @@ bool instr_slab_is_mapped(struct instr_code *code, unsigned long vaddr)
 	bool mapped;
 
 	mmap_read_lock(mm);
-	mapped = slab_find_vma(code, vaddr, 0) &&
-		 slab_find_vma(code, vaddr + code->code_len, code->code_len);
+	mapped = slab_find_vma(code, vaddr, 0, code->code_len) &&
+		 slab_find_vma(code, vaddr + code->code_len, code->code_len,
+			       code->data_len);
 	mmap_read_unlock(mm);
 	return mapped;
 }
@@ -139,7 +225,7 @@ static int data_set_wipe(struct instr_code *code, unsigned long vaddr)
 	struct vm_area_struct *vma;
 
 	mmap_write_lock(mm);
-	vma = slab_find_vma(code, vaddr, code->code_len);
+	vma = slab_find_vma(code, vaddr, code->code_len, code->data_len);
 	if (vma) {
 		vma_start_write(vma);
 		vm_flags_set(vma, VM_WIPEONFORK | VM_DONTDUMP);
@@ -238,6 +324,20 @@ err_unmap_data:
 	vm_munmap(data_vaddr, code->data_len);
 err_unmap_code:
 	vm_munmap(vaddr, code->code_len);
+	return err;
+}
+
+int instr_slab_adopt(struct instr_code *code, unsigned long vaddr,
+		     struct instr_data *data)
+{
+	unsigned long i;
+	int err;
+
+	err = data_set_wipe(code, vaddr + code->code_len);
+	if (!err)
+		err = data_pin(data, vaddr + code->code_len, code->data_len);
+	for (i = 0; !err && i < data->nr; i++)
+		clear_page(page_address(data->pages[i]));
 	return err;
 }
 

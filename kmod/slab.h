@@ -3,13 +3,27 @@
 #define INSTR_SLAB_H
 
 #include <linux/instr.h>
+#include <linux/list.h>
 #include <linux/types.h>
 
 struct file;
 struct page;
 
+struct inode;
+
+/* What makes two slabs one: the same code, or none, at each place. */
+struct instr_code_key {
+	dev_t dev;
+	unsigned long ino;
+	u32 generation;
+	s64 slab_start;
+	u64 code_len, data_len;
+	u64 layout;		/* 0: like no other */
+};
+
 /**
  * struct instr_code - the code of a slab, shared by all processes
+ * @users: overlays. With none it is kept while a process still maps it
  *
  * A shmem file, [code][data]. The code is appended to through the page cache;
  * processes map it by @ro, so that it can't be made writable, and privately, so
@@ -19,12 +33,18 @@ struct page;
  * No code of this module stands behind the file: it may outlive the module.
  */
 struct instr_code {
+	struct list_head node;
+	struct instr_code_key key;
+	unsigned int users;
 	struct file *rw, *ro;
 	u64 code_len, data_len;
 };
 
-int instr_code_init(struct instr_code *code, u64 code_len, u64 data_len);
-void instr_code_exit(struct instr_code *code);
+/* The one with that key, or a new one. */
+struct instr_code *instr_code_get(const struct instr_code_key *key);
+void instr_code_put(struct instr_code *code);
+/* Forgets those that are kept; processes go on with them. */
+void instr_code_exit(void);
 
 /* Appends @len bytes; -EEXIST and no change if that would alter a byte. */
 int instr_code_append(struct instr_code *code, u64 offset, const u8 *bytes, size_t len);
@@ -51,6 +71,9 @@ int instr_slab_map(struct instr_code *code, unsigned long vaddr,
 
 /* Is a slab of @code still mapped at @vaddr in current->mm, as far as we can tell? */
 bool instr_slab_is_mapped(struct instr_code *code, unsigned long vaddr);
+/* Takes over one that is, from a space that is gone. Its counters become 0. */
+int instr_slab_adopt(struct instr_code *code, unsigned long vaddr,
+		     struct instr_data *data);
 
 /* Adds @nr counters from byte @offset on to @sums. */
 void instr_data_add(const struct instr_data *data, u64 offset, u64 nr, u64 *sums);

@@ -381,12 +381,16 @@ static int space_map_slab(struct instr_space *space, struct instr_overlay *overl
 
 	/* If the process has removed it, its place is not ours any more. */
 	if (space_find_slab(space, overlay, base))
-		return instr_slab_is_mapped(&overlay->code, vaddr) ? 0 : -EEXIST;
+		return instr_slab_is_mapped(overlay->code, vaddr) ? 0 : -EEXIST;
 
 	slab = kzalloc(sizeof(*slab), GFP_KERNEL);
 	if (!slab)
 		return -ENOMEM;
-	err = instr_slab_map(&overlay->code, vaddr, &slab->data);
+	/* Left by an earlier session, or inherited from the parent. */
+	if (instr_slab_is_mapped(overlay->code, vaddr))
+		err = instr_slab_adopt(overlay->code, vaddr, &slab->data);
+	else
+		err = instr_slab_map(overlay->code, vaddr, &slab->data);
 	if (err) {
 		kfree(slab);
 		return err;

@@ -330,4 +330,5 @@ void instr_view_exit(void)
 	synchronize_srcu(&view_srcu);
 	synchronize_rcu_tasks();
 	rcu_barrier();
+	instr_code_exit();
 }

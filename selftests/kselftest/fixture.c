@@ -73,6 +73,7 @@ void probes_open(struct probes *probes, const char *path, const char *const *nam
 	arg.slab_start = probes->plan->slab_start;
 	arg.code_len = probes->plan->code_len;
 	arg.data_len = probes->plan->data_len;
+	arg.layout = probes->plan->layout;
 	if (ioctl(probes->fd, INSTR_OVERLAY_CREATE, &arg))
 		bail("INSTR_OVERLAY_CREATE: %s", strerror(errno));
 	probes->overlay_id = arg.out_overlay_id;

@@ -162,6 +162,28 @@ TEST_F(view, close_undoes_all)
 	EXPECT_STREQ(file, text);
 }
 
+/* Each finds the slab of the one before in its place, and takes it over. */
+TEST_F(view, sessions_follow_each_other)
+{
+	static const char *const other_names[] = { "call", "probed_trap", "main", NULL };
+
+	for (int i = 0; i < 6; i++) {
+		const char *name = i % 2 ? "probed_trap" : "probed_jump";
+		struct probes probes;
+
+		close(self->probes.fd);
+		self->probes.fd = -1;
+		probes_open(&probes, target_path(variant->target),
+			    i % 2 ? other_names : names);
+		ASSERT_EQ(0, probes_publish(&probes));
+		ASSERT_EQ(1, probes_attach(&probes, self->puppet.pid));
+		puppet_ask(&self->puppet, "call 10");
+		puppet_ask(&self->puppet, "trap 10");
+		EXPECT_EQ(10, probes_count(&probes, name));
+		probes_close(&probes);
+	}
+}
+
 TEST_F(view, counters_outlive_the_process)
 {
 	struct puppet puppet;

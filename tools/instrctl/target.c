@@ -111,20 +111,41 @@ static uint64_t slab_vaddr(const struct instr_plan *plan, const struct instr_map
 	return map->start - map->offset + (uint64_t)plan->slab_start;
 }
 
-/* How often the file is mapped; *free tells whether each has room for its slab. */
+/*
+ * A slab that an earlier session, or the process's parent, left at that place: the
+ * module decides whether it will do.
+ */
+static bool has_old_slab(const struct instr_maps *maps, uint64_t start)
+{
+	for (size_t i = 0; i < maps->nr; i++)
+		if (maps->map[i].start == start && maps->map[i].offset == 0 &&
+		    !strncmp(maps->map[i].name, "/instr-slab", strlen("/instr-slab")))
+			return true;
+	return false;
+}
+
+/*
+ * How often the file is mapped; *free tells whether each has room for its slab,
+ * *sure whether that is certain.
+ */
 static size_t find_room(const struct instr_maps *maps, const struct instr_plan *plan,
-			bool *free)
+			bool *free, bool *sure)
 {
 	int fd = instr_file_fd(plan->file);
 	size_t nr = 0;
 
-	*free = true;
+	*free = *sure = true;
 	for (size_t i = 0; i < maps->nr; i++) {
+		uint64_t start = slab_vaddr(plan, &maps->map[i]);
+		bool old;
+
 		if (!instr_map_is(maps, &maps->map[i], fd))
 			continue;
 		nr++;
-		*free &= instr_maps_is_free(maps, slab_vaddr(plan, &maps->map[i]),
-					    plan->code_len + plan->data_len);
+		old = has_old_slab(maps, start);
+		*sure &= !old;
+		*free &= old || instr_maps_is_free(maps, start,
+						   plan->code_len + plan->data_len);
 	}
 	return nr;
 }
@@ -149,7 +170,7 @@ static int add_plan(struct subject *subject, struct target *target,
 {
 	struct instr_plan *plan;
 	size_t mapped;
-	bool free;
+	bool free, sure;
 	int code = instr_plan_create(target->file, target->chosen, target->nr, distance,
 				     &plan, err);
 
@@ -157,14 +178,14 @@ static int add_plan(struct subject *subject, struct target *target,
 		return instr_hint(err, code, "see: instrctl list %s", target->name);
 	if (code)
 		return code;
-	mapped = find_room(&subject->maps, plan, &free);
+	mapped = find_room(&subject->maps, plan, &free, &sure);
 	if (!free) {
 		instr_plan_destroy(plan);
 		return instr_fail(err, -ENOSPC, "%s: no room for its slab in process %d",
 				  target->name, subject->pid);
 	}
 	target->plan[target->nr_plans++] = plan;
-	if (!mapped)
+	if (!mapped || !sure)
 		return 0;
 	return take_room(&subject->maps, plan, err) ?: 1;
 }

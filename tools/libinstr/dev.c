@@ -176,6 +176,7 @@ int instr_dev_overlay_create(struct instr_dev *dev, const struct instr_plan *pla
 		.slab_start = plan->slab_start,
 		.code_len = plan->code_len,
 		.data_len = plan->data_len,
+		.layout = plan->layout,
 	};
 	int code = dev_call(dev, INSTR_OVERLAY_CREATE, &arg);
 

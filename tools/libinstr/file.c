@@ -312,8 +312,11 @@ static void file_read_build_id(struct instr_file *file)
 
 /* ---- distances -------------------------------------------------------------- */
 
-/* No zeros: that ends the list. The header says what a distance is. */
-static const uint8_t tops_anywhere[] = { 0xcc, 0x06, 0x0e, 0x16, 0x1e, 0xea, 0xd6, 0x3f, 0x60, 0 };
+/*
+ * No zeros: that ends the list. The header says what a distance is. Downwards
+ * first: upwards there may come a heap, which is not there yet.
+ */
+static const uint8_t tops_anywhere[] = { 0xcc, 0xea, 0xd6, 0x06, 0x0e, 0x16, 0x1e, 0x3f, 0x60, 0 };
 static const uint8_t tops_fixed[] = { 0x61, 0x60, 0x3f, 0x37, 0x2f, 0x27, 0x1f, 0 };
 
 /* Would the slab lie in the file's own image, or outside of the address space? */

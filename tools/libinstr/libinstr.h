@@ -198,7 +198,7 @@ struct instr_descriptor {
 	uint64_t length;	/* of its code */
 	int64_t distance;	/* 5 + rel32: from a site's E9 to its slot */
 	uint64_t reference;	/* data: offset of the first counter, behind struct instr_control */
-	uint64_t nr;		/* counters, in the order of the sites' offsets */
+	uint64_t nr;		/* counters of all functions, in the order of their offsets */
 };
 
 /* A run of slab code. */
@@ -214,9 +214,12 @@ struct instr_plan {
 	size_t nr;		/* as many as were asked for, in their order */
 	struct instr_plan_site *site;
 
+	/* The slab has room for all functions of the file, whichever are asked for. */
+	size_t nr_counters;
 	int64_t slab_start;	/* position; page-aligned, as the lengths are */
 	uint64_t code_len;
 	uint64_t data_len;
+	uint64_t layout;	/* as struct instr_overlay_create wants it */
 	size_t nr_chunks;
 	struct instr_chunk *chunk;
 

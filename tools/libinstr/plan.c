@@ -236,22 +236,68 @@ static int check_place(const struct instr_plan *plan, struct instr_err *err)
 	return 0;
 }
 
-static int plan_slab(struct plan *plan, struct instr_err *err)
+static int fail_none(const struct instr_plan *plan, struct instr_err *err)
+{
+	return instr_fail(err, -ENOSPC, "%s: none of the functions can be probed",
+			  plan->file->path);
+}
+
+/* Of the sites of all functions, those that were asked for stay. */
+static void keep_sites(struct instr_plan *plan, const size_t *func, size_t nr)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->nr && kept < nr; i++) {
+		if (plan->site[i].func != func[kept])
+			continue;
+		plan->site[kept++] = plan->site[i];
+		plan->nr_sites += plan->site[i].how != INSTR_HOW_REFUSED;
+	}
+	plan->nr = kept;
+}
+
+/*
+ * All functions of the file, each address once: under the name that it was asked
+ * for by, if it was.
+ */
+static size_t *all_functions(const struct func_table *funcs, const size_t *func,
+			     size_t nr, size_t *ret)
+{
+	size_t *all = calloc(funcs->nr + 1, sizeof(*all));
+	size_t asked = 0, n = 0;
+
+	for (size_t i = 0; all && i < funcs->nr; i++) {
+		if (!n || funcs->func[i].vaddr != funcs->func[all[n - 1]].vaddr)
+			all[n++] = i;
+		if (asked < nr && func[asked] == i) {
+			all[n - 1] = i;
+			asked++;
+		}
+	}
+	*ret = n;
+	return all;
+}
+
+static int plan_slab(struct plan *plan, const size_t *func, size_t nr, struct instr_err *err)
 {
 	const struct instr_plan_site *first = first_site(&plan->plan);
 	uint64_t total;
 	int code;
 
 	if (!first)
-		return instr_fail(err, -ENOSPC, "%s: none of the functions can be probed",
-				  plan->plan.file->path);
-	for (size_t i = 0; i < plan->plan.nr; i++)
-		plan->plan.nr_sites += plan->plan.site[i].how != INSTR_HOW_REFUSED;
+		return fail_none(&plan->plan, err);
 	plan->plan.slab_start = slab_start(plan->plan.distance, first->offset);
-	code = slab_lay_out(&plan->plan, &total, err);
+	code = slab_lay_out(&plan->plan, err);
 	if (code)
 		return code;
 	code = check_place(&plan->plan, err);
+	if (code)
+		return code;
+	plan->plan.layout = slab_layout(&plan->plan);
+	keep_sites(&plan->plan, func, nr);
+	if (!plan->plan.nr_sites)
+		return fail_none(&plan->plan, err);
+	code = slab_cover(&plan->plan, &total, err);
 	if (code)
 		return code;
 	plan->code = calloc(total, 1);
@@ -285,15 +331,17 @@ int instr_plan_create(struct instr_file *file, const size_t *funcs, size_t nr,
 		return err_memory(err);
 	result->file = file;
 	result->distance = distance;
-	result->nr = nr;
-	result->site = calloc(nr + 1, sizeof(*result->site));
-	if (!result->site)
+
+	CLEAN(free) size_t *all = all_functions(table, funcs, nr, &result->nr);
+
+	result->site = calloc(result->nr + 1, sizeof(*result->site));
+	if (!all || !result->site)
 		return err_memory(err);
 
-	code = plan_sites(plan, table, funcs, err);
+	code = plan_sites(plan, table, all, err);
 	if (code)
 		return code;
-	code = plan_slab(plan, err);
+	code = plan_slab(plan, funcs, nr, err);
 	if (code)
 		return code;
 	code = plan_for_kernel(result, err);

@@ -10,6 +10,10 @@
  * the overflow, and the slot jumps there; 5 bytes always fit, as a jump is no
  * shorter. An int3 site leads to the overflow directly.
  *
+ * Every function of the file has its place, whichever are asked for: two plans of
+ * one file agree, and a slab that a process still has from an earlier one can
+ * serve the next.
+ *
  * What is in use is listed as chunks, in the order in which it is laid out:
  * descriptor, slots, overflow. Between them the code is zero.
  */
@@ -128,55 +132,43 @@ static bool block_fits(const struct instr_plan *plan, const struct instr_plan_si
 	return !next || site_slot(plan, next) - site_slot(plan, site) >= site->block_len;
 }
 
+static uint64_t slot_len(const struct instr_plan_site *site)
+{
+	return site->block == site->slot ? site->block_len : JUMP_LEN;
+}
+
 /* All slots; *@end becomes the position behind the last. */
-static int lay_out_slots(struct instr_plan *plan, int64_t *end, struct instr_err *err)
+static void lay_out_slots(struct instr_plan *plan, int64_t *end)
 {
 	for (size_t i = 0; i < plan->nr; i++) {
 		struct instr_plan_site *site = &plan->site[i];
-		uint64_t len;
-		int code;
 
 		if (site->how != INSTR_HOW_JUMP)
 			continue;
 		site->slot = site_slot(plan, site);
-		len = JUMP_LEN;
-		if (block_fits(plan, site)) {
+		if (block_fits(plan, site))
 			site->block = site->slot;
-			len = site->block_len;
-		}
-		*end = site->slot + (int64_t)len;
-		code = chunk_cover(plan, site->slot, len, err);
-		if (code)
-			return code;
+		*end = site->slot + (int64_t)slot_len(site);
 	}
-	return 0;
 }
 
 /* All other blocks, from *@end on, and where blocks go while the gate is not open. */
-static int lay_out_overflow(struct instr_plan *plan, int64_t *end, struct instr_err *err)
+static void lay_out_overflow(struct instr_plan *plan, int64_t *end)
 {
 	for (size_t i = 0; i < plan->nr; i++) {
 		struct instr_plan_site *site = &plan->site[i];
-		int code;
 
 		if (site->how == INSTR_HOW_REFUSED)
 			continue;
 		site->slow = *end;
 		*end += BLOCK_SLOW_MAX;
-		code = chunk_cover(plan, site->slow, BLOCK_SLOW_MAX, err);
-		if (code)
-			return code;
 		if (site->block)
 			continue;
 		site->block = *end;
 		if (site->how == INSTR_HOW_TRAP)
 			site->slot = site->block;
 		*end += site->block_len;
-		code = chunk_cover(plan, site->block, site->block_len, err);
-		if (code)
-			return code;
 	}
-	return 0;
 }
 
 static void number_counters(struct instr_plan *plan)
@@ -188,6 +180,7 @@ static void number_counters(struct instr_plan *plan)
 			continue;
 		plan->site[i].counter = counter;
 		counter += sizeof(uint64_t);
+		plan->nr_counters++;
 	}
 	plan->data_len = page_up(counter);
 }
@@ -200,27 +193,91 @@ static int slab_check_limits(const struct instr_plan *plan, struct instr_err *er
 	return 0;
 }
 
-int slab_lay_out(struct instr_plan *plan, uint64_t *total, struct instr_err *err)
+int slab_lay_out(struct instr_plan *plan, struct instr_err *err)
 {
 	int64_t end = plan->slab_start + (int64_t)PAGE;
-	int code;
 
 	number_counters(plan);
-	code = chunk_cover(plan, plan->slab_start, GATE_END, err);
-	if (code)
-		return code;
-	code = lay_out_slots(plan, &end, err);
-	if (code)
-		return code;
-	code = lay_out_overflow(plan, &end, err);
-	if (code)
-		return code;
-
+	lay_out_slots(plan, &end);
+	lay_out_overflow(plan, &end);
 	plan->code_len = page_up((uint64_t)(end - plan->slab_start));
+	return slab_check_limits(plan, err);
+}
+
+/* FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
+static uint64_t hash(uint64_t hash, const void *bytes, size_t len)
+{
+	for (const uint8_t *at = bytes; len; at++, len--)
+		hash = (hash ^ *at) * 0x100000001b3;
+	return hash;
+}
+
+/*
+ * All that a block is made of. Whoever changes what block.c, gate.c or reloc.c
+ * emit has to change the version, too.
+ */
+#define LAYOUT_VERSION	1
+
+uint64_t slab_layout(const struct instr_plan *plan)
+{
+	uint64_t layout = hash(0xcbf29ce484222325, &(int){ LAYOUT_VERSION }, sizeof(int));
+
+	layout = hash(layout, &plan->distance.top, sizeof(plan->distance.top));
+	for (size_t i = 0; i < plan->nr; i++) {
+		const struct instr_plan_site *site = &plan->site[i];
+		const uint8_t kind[] = { site->how, site->flags_live, site->returns,
+					 site->window_len, site->nr_moved, site->patch_len };
+		const int64_t place[] = { site->slot, site->block, site->slow,
+					  (int64_t)site->counter, (int64_t)site->offset };
+
+		layout = hash(layout, kind, sizeof(kind));
+		layout = hash(layout, place, sizeof(place));
+		layout = hash(layout, site->old, site->window_len);
+	}
+	return layout ? layout : 1;
+}
+
+static int cover_slots(struct instr_plan *plan, struct instr_err *err)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < plan->nr && !code; i++) {
+		const struct instr_plan_site *site = &plan->site[i];
+
+		if (site->how == INSTR_HOW_JUMP)
+			code = chunk_cover(plan, site->slot, slot_len(site), err);
+	}
+	return code;
+}
+
+static int cover_overflow(struct instr_plan *plan, struct instr_err *err)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < plan->nr && !code; i++) {
+		const struct instr_plan_site *site = &plan->site[i];
+
+		if (site->how == INSTR_HOW_REFUSED)
+			continue;
+		code = chunk_cover(plan, site->slow, BLOCK_SLOW_MAX, err);
+		if (!code && (site->block != site->slot || site->how == INSTR_HOW_TRAP))
+			code = chunk_cover(plan, site->block, site->block_len, err);
+	}
+	return code;
+}
+
+int slab_cover(struct instr_plan *plan, uint64_t *total, struct instr_err *err)
+{
+	int code = chunk_cover(plan, plan->slab_start, GATE_END, err);
+
+	if (!code)
+		code = cover_slots(plan, err);
+	if (!code)
+		code = cover_overflow(plan, err);
 	*total = 0;
 	for (size_t i = 0; i < plan->nr_chunks; i++)
 		*total += plan->chunk[i].len;
-	return slab_check_limits(plan, err);
+	return code;
 }
 
 /* ---- bytes ------------------------------------------------------------------ */
@@ -232,7 +289,7 @@ static void fill_descriptor(const struct instr_plan *plan, uint8_t *bytes)
 		.length = plan->code_len,
 		.distance = slab_distance(plan->distance),
 		.reference = sizeof(struct instr_control),
-		.nr = plan->nr_sites,
+		.nr = plan->nr_counters,
 	};
 
 	memcpy(descriptor.magic, descriptor_magic, sizeof(descriptor.magic));

@@ -11,11 +11,17 @@
  */
 int64_t slab_start(struct instr_distance distance, uint64_t offset);
 
+/* Gives each site of @plan, all of the file, its place, and the slab its lengths. */
+int slab_lay_out(struct instr_plan *plan, struct instr_err *err);
+
+/* Stands for what slab_fill() would write for all sites; after slab_lay_out(). */
+uint64_t slab_layout(const struct instr_plan *plan);
+
 /*
- * Gives each site of @plan its place, and the slab its lengths and chunks, which
- * have no bytes yet. @total: the bytes that the chunks need.
+ * Makes the chunks for the sites that @plan has now; they have no bytes yet.
+ * @total: how many they need.
  */
-int slab_lay_out(struct instr_plan *plan, uint64_t *total, struct instr_err *err);
+int slab_cover(struct instr_plan *plan, uint64_t *total, struct instr_err *err);
 
 /* Writes the chunks, one behind the other, to @bytes, which are zero. */
 void slab_fill(struct instr_plan *plan, uint8_t *bytes);

@@ -122,6 +122,11 @@ struct instr_control {
  * @data_len: bytes of data behind the code, page-aligned, at least a page. It
  *	begins with struct instr_control
  *
+ * @layout: 0, or a number that stands for every byte of code that might ever be
+ *	written to a slab of this file with this geometry. A process keeps its slabs
+ *	for ever: one that was left by an earlier session serves a later one with
+ *	the same layout, its counters begin at 0 again. Otherwise its place is taken.
+ *
  * Sessions do not share a file: EBUSY if another one has an overlay of it.
  * Within one session several overlays of a file are alternatives: a process
  * takes the first whose slab finds its place free.
@@ -137,6 +142,7 @@ struct instr_overlay_create {
 	__aligned_u64 slab_start;	/* two's complement */
 	__aligned_u64 code_len;
 	__aligned_u64 data_len;
+	__aligned_u64 layout;
 };
 #define INSTR_OVERLAY_CREATE	_IOWR(INSTR_IOC, 0x01, struct instr_overlay_create)
 
