@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <net/genetlink.h>
 
+#include "edition.h"
 #include "overlay.h"
 #include "session.h"
 #include "space.h"

@@ -6,49 +6,13 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
-#include <linux/workqueue.h>
 
 #include "slab.h"
 
 struct file;
 struct inode;
+struct instr_edition;
 struct instr_session;
-struct page;
-
-/**
- * struct instr_patch - one patched page
- * @pgoff: its place in the file
- * @page: what a process sees
- * @traced: what a process sees while a debugger is about: @page where that does
- *	not matter
- * @origin: the page-cache page behind it, or NULL. The reference keeps huge-page
- *	collapse away from page tables that hold @page.
- */
-struct instr_patch {
-	pgoff_t pgoff;
-	struct page *page, *traced;
-	struct page *origin;
-};
-
-/**
- * struct instr_edition - one published state of an overlay, immutable
- *
- * A fault uses it under the lock that instr_overlay_publish() takes for writing
- * before it moves a view on; uprobe registration looks at it under RCU.
- */
-struct instr_edition {
-	u32 nr_sites;
-	u32 nr;
-	struct rcu_work free;
-	struct instr_patch patch[] __counted_by(nr);
-};
-
-/* NULL if @pgoff is not patched, or @edition is NULL. */
-const struct instr_patch *instr_edition_find(const struct instr_edition *edition,
-					     pgoff_t pgoff);
-/* Index of the first patch at or behind @pgoff; edition->nr if there is none. */
-u32 instr_edition_lower(const struct instr_edition *edition, pgoff_t pgoff);
-void instr_edition_free(struct instr_edition *edition);
 
 /**
  * struct instr_trap_entry - where a trap leads
@@ -112,16 +76,12 @@ void instr_overlay_withdraw(struct instr_overlay *overlay);
 /* The session, with a reference, that has overlays of @inode; NULL: none. RCU. */
 struct instr_session *instr_overlay_session(struct inode *inode);
 
-/* Both under the session's lock; the table or edition is new, or an ERR_PTR. */
+/* Under the session's lock; the table is new, or an ERR_PTR. */
 struct instr_traps *instr_traps_merge(struct instr_overlay *overlay,
 				      const struct instr_publish *arg,
 				      const struct instr_site *sites,
 				      const struct instr_trap *traps, u32 *bad);
-struct instr_edition *instr_edition_build(struct instr_overlay *overlay,
-					  const struct instr_site *sites, u32 nr,
-					  u32 *bad);
-
-/* Takes patched pages out of all page tables where @a and @b differ (or are NULL). */
+/* instr_edition_zap() in the overlay's file. */
 void instr_overlay_zap(struct instr_overlay *overlay, const struct instr_edition *a,
 		       const struct instr_edition *b);
 

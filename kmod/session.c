@@ -21,6 +21,7 @@
 #include <linux/uaccess.h>
 
 #include "check.h"
+#include "edition.h"
 #include "event.h"
 #include "live.h"
 #include "overlay.h"
@@ -635,7 +636,8 @@ int instr_session_publish(struct instr_session *session, struct instr_publish *a
 	merged = instr_traps_merge(overlay, arg, sites, traps, &arg->out_bad);
 	if (IS_ERR(merged))
 		return PTR_ERR(merged);
-	edition = instr_edition_build(overlay, sites, arg->nr_sites, &arg->out_bad);
+	edition = instr_edition_build(overlay, overlay_edition(session, overlay), sites,
+				      arg->nr_sites, &arg->out_bad);
 	err = PTR_ERR_OR_ZERO(edition);
 	if (err)
 		goto err_free_traps;

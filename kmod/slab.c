@@ -277,9 +277,12 @@ static bool slab_is_in_the_way(unsigned long vaddr, u64 len)
 	struct mm_struct *mm = current->mm;
 	unsigned long heap = READ_ONCE(mm->start_brk);
 	unsigned long stack = READ_ONCE(mm->start_stack);
+	/* Below its base mmap() places what it likes, the stack or not. */
+	unsigned long lowest = max(READ_ONCE(mm->mmap_base),
+				   stack - min(stack, SZ_1G * 1UL));
 
 	return ranges_meet(vaddr, vaddr + len, heap, heap + SZ_256M) ||
-	       ranges_meet(vaddr, vaddr + len, stack - min(stack, SZ_1G * 1UL), stack);
+	       ranges_meet(vaddr, vaddr + len, lowest, stack);
 }
 
 static int slab_map_part(struct file *file, unsigned long vaddr, u64 len,

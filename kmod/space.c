@@ -24,6 +24,7 @@
 #include <linux/slab.h>
 #include <asm/cpufeature.h>
 
+#include "edition.h"
 #include "event.h"
 #include "live.h"
 #include "overlay.h"
@@ -586,26 +587,56 @@ int instr_space_sync(struct instr_session *session, struct task_struct *task)
 
 /* ---- changing and leaving ---------------------------------------------------- */
 
-void instr_space_show(struct instr_space *space, struct instr_overlay *overlay,
-		      struct instr_edition *edition)
+/*
+ * Calls @fn for each mapping with a view, while no fault is under way in it. False:
+ * the address space is on its way out, and with it the views.
+ */
+static bool space_for_each_vma(struct instr_space *space,
+			       void (*fn)(struct instr_view *view,
+					  struct vm_area_struct *vma, void *data),
+			       void *data)
 {
 	struct mm_struct *mm = space->mm;
 	struct vm_area_struct *vma;
 	struct instr_view *view;
 	VMA_ITERATOR(vmi, mm, 0);
 
-	if (space->detached || !mmget_not_zero(mm))
-		return;
+	if (!mmget_not_zero(mm))
+		return false;
 	mmap_write_lock(mm);
 	for_each_vma(vmi, vma) {
 		view = instr_vma_view(vma);
-		if (!view || view->space != space || view->overlay != overlay)
+		if (!view || view->space != space)
 			continue;
 		vma_start_write(vma);
-		WRITE_ONCE(view->edition, edition);
+		fn(view, vma, data);
 	}
 	mmap_write_unlock(mm);
+	/* exit_mmap() must not run under a session's lock. */
 	mmput_async(mm);
+	return true;
+}
+
+struct space_show {
+	struct instr_overlay *overlay;
+	struct instr_edition *edition;
+};
+
+static void vma_show(struct instr_view *view, struct vm_area_struct *vma, void *data)
+{
+	struct space_show *show = data;
+
+	if (view->overlay == show->overlay)
+		WRITE_ONCE(view->edition, show->edition);
+}
+
+void instr_space_show(struct instr_space *space, struct instr_overlay *overlay,
+		      struct instr_edition *edition)
+{
+	struct space_show show = { .overlay = overlay, .edition = edition };
+
+	if (!space->detached)
+		space_for_each_vma(space, vma_show, &show);
 }
 
 static void space_hold_views(struct instr_space *space)
@@ -619,53 +650,26 @@ static void space_hold_views(struct instr_space *space)
 	spin_unlock(&space->lock);
 }
 
+static void vma_withdraw(struct instr_view *view, struct vm_area_struct *vma, void *data)
+{
+	WRITE_ONCE(view->edition, NULL);
+}
+
 void instr_space_withdraw(struct instr_space *space)
 {
-	struct mm_struct *mm = space->mm;
-	struct vm_area_struct *vma;
-	struct instr_view *view;
-	VMA_ITERATOR(vmi, mm, 0);
-
 	if (space->detached)
 		return;
 	space->detached = true;
 	space_hold_views(space);
-	/* If it is on its way out, its VMAs are too, and with them the views. */
-	if (!mmget_not_zero(mm))
-		return;
-	mmap_write_lock(mm);
-	for_each_vma(vmi, vma) {
-		view = instr_vma_view(vma);
-		if (!view || view->space != space)
-			continue;
-		vma_start_write(vma);
-		WRITE_ONCE(view->edition, NULL);
-	}
-	mmap_write_unlock(mm);
-	mmput_async(mm);
-	instr_event_space(INSTR_EVENT_DETACH, space);
+	if (space_for_each_vma(space, vma_withdraw, NULL))
+		instr_event_space(INSTR_EVENT_DETACH, space);
 }
 
 /* A private copy may hold patched bytes: such mappings keep their view. */
-static void space_uninstall(struct instr_space *space)
+static void vma_release(struct instr_view *view, struct vm_area_struct *vma, void *data)
 {
-	struct mm_struct *mm = space->mm;
-	struct vm_area_struct *vma;
-	struct instr_view *view;
-	VMA_ITERATOR(vmi, mm, 0);
-
-	if (!mmget_not_zero(mm))
-		return;
-	mmap_write_lock(mm);
-	for_each_vma(vmi, vma) {
-		view = instr_vma_view(vma);
-		if (!view || view->space != space || vma->anon_vma)
-			continue;
-		vma_start_write(vma);
+	if (!vma->anon_vma)
 		instr_view_uninstall(view, vma);
-	}
-	mmap_write_unlock(mm);
-	mmput_async(mm);
 }
 
 void instr_space_release(struct instr_space *space)
@@ -674,31 +678,22 @@ void instr_space_release(struct instr_space *space)
 
 	if (list_empty(&space->held))
 		return;
-	space_uninstall(space);
+	space_for_each_vma(space, vma_release, NULL);
 	list_for_each_entry_safe(view, next, &space->held, held) {
 		list_del(&view->held);
 		instr_view_drop(view);
 	}
 }
 
+static void vma_wait(struct instr_view *view, struct vm_area_struct *vma, void *data)
+{
+}
+
+/* A fault that saw the old value has ended when its mapping was locked. */
 void instr_space_set_traced(struct instr_space *space)
 {
-	struct mm_struct *mm = space->mm;
-	struct vm_area_struct *vma;
-	struct instr_view *view;
-	VMA_ITERATOR(vmi, mm, 0);
-
-	if (space->traced || !mmget_not_zero(mm))
-		return;
-	mmap_write_lock(mm);
-	for_each_vma(vmi, vma) {
-		view = instr_vma_view(vma);
-		if (view && view->space == space)
-			vma_start_write(vma);
-	}
 	WRITE_ONCE(space->traced, true);
-	mmap_write_unlock(mm);
-	mmput_async(mm);
+	space_for_each_vma(space, vma_wait, NULL);
 }
 
 /* ---- reading ----------------------------------------------------------------- */

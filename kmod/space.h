@@ -36,7 +36,7 @@ struct instr_slab {
  * @session: only for events; 0 in @session_id: of a fork child that only answers
  *	traps
  * @mm: held by mmgrab(): the address is not used again while we compare it
- * @traced: a debugger is about. Set under mmap_write_lock() and vma_start_write()
+ * @traced: a debugger is about
  * @lock: of @views, whose readers use RCU, of additions to @slabs, of @control
  * @control: what the control page of each slab holds
  * @vforks: entries of @control.vfork that are in use

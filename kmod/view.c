@@ -34,6 +34,7 @@
 #include <linux/srcu.h>
 #include <linux/userfaultfd_k.h>
 
+#include "edition.h"
 #include "live.h"
 #include "overlay.h"
 #include "space.h"
