@@ -17,6 +17,7 @@
 #include "hook.h"
 #include "live.h"
 #include "session.h"
+#include "view.h"
 
 static int ctl_info(struct instr_session *session, void *data)
 {
@@ -225,6 +226,8 @@ static int ctl_release(struct inode *inode, struct file *file)
 	instr_session_end(session);
 	instr_session_put(session);
 	instr_hook_put();
+	/* So that whoever unloads the module next finds it unused. */
+	instr_view_flush();
 	return 0;
 }
 

@@ -27,6 +27,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/tracepoint.h>
+#include <linux/workqueue.h>
 #include <asm/fsgsbase.h>
 
 #include "event.h"
@@ -54,6 +55,8 @@ struct hook_work {
 	struct instr_space *space;	/* hook_trace(), hook_vfork() */
 	unsigned long fs_base;
 };
+
+struct workqueue_struct *instr_hook_wq;
 
 static LIST_HEAD(hook_pool);
 static DEFINE_SPINLOCK(hook_pool_lock);
@@ -162,7 +165,7 @@ static bool hook_queue(const struct hook_work *what)
 	__module_get(THIS_MODULE);
 	work->file = NULL;
 	INIT_WORK(&work->work, hook_worker);
-	queue_work(instr_view_wq, &work->work);
+	queue_work(instr_hook_wq, &work->work);
 	return true;
 }
 
@@ -460,10 +463,12 @@ int instr_hook_init(void)
 	for (i = 0; i < ARRAY_SIZE(hook_tracepoints); i++)
 		if (!hook_tracepoints[i].tp)
 			return -ENOENT;
-	return 0;
+	instr_hook_wq = alloc_workqueue("instr-hook", WQ_UNBOUND, 0);
+	return instr_hook_wq ? 0 : -ENOMEM;
 }
 
-/* The last session took the hooks away. */
+/* The last session took the hooks away; a worker may be about to return. */
 void instr_hook_exit(void)
 {
+	destroy_workqueue(instr_hook_wq);
 }

@@ -3,6 +3,11 @@
 #ifndef INSTR_HOOK_H
 #define INSTR_HOOK_H
 
+struct workqueue_struct;
+
+/* For work in the address space of a target, which may make it wait. */
+extern struct workqueue_struct *instr_hook_wq;
+
 int instr_hook_init(void);
 void instr_hook_exit(void);
 

@@ -23,6 +23,7 @@
 #include "check.h"
 #include "edition.h"
 #include "event.h"
+#include "hook.h"
 #include "live.h"
 #include "overlay.h"
 #include "space.h"
@@ -372,7 +373,7 @@ static int session_scan(struct instr_session *session, struct task_struct *task)
 	if (!attach.mm)
 		return 0;
 	INIT_WORK_ONSTACK(&attach.work, attach_fn);
-	queue_work(instr_view_wq, &attach.work);
+	queue_work(instr_hook_wq, &attach.work);
 	flush_work(&attach.work);
 	destroy_work_on_stack(&attach.work);
 	mmput(attach.mm);

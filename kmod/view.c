@@ -323,6 +323,14 @@ int instr_view_init(void)
 	return instr_view_wq ? 0 : -ENOMEM;
 }
 
+void instr_view_flush(void)
+{
+	/* Works that are queued by RCU callbacks, and what those queue in turn. */
+	rcu_barrier();
+	flush_workqueue(instr_view_wq);
+	flush_workqueue(instr_view_wq);
+}
+
 void instr_view_exit(void)
 {
 	rcu_barrier();

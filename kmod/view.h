@@ -39,8 +39,10 @@ struct instr_view {
 	struct rcu_work free;
 };
 
-/* Frees what RCU readers may still see. */
+/* Frees what RCU readers may still see; its works wait for nobody. */
 extern struct workqueue_struct *instr_view_wq;
+/* Waits until all that was given up before is freed. */
+void instr_view_flush(void);
 
 int instr_view_init(void);
 void instr_view_exit(void);
