@@ -31,7 +31,7 @@ int instr_check_overlay(const struct instr_overlay_create *arg)
 	return 0;
 }
 
-int instr_check_slab_write(const struct instr_slab_write *arg, __u64 code_len)
+int instr_check_slab_io(const struct instr_slab_io *arg, __u64 code_len)
 {
 	if (arg->flags)
 		return -EOPNOTSUPP;

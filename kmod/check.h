@@ -10,7 +10,7 @@
 #include <linux/instr.h>
 
 int instr_check_overlay(const struct instr_overlay_create *arg);
-int instr_check_slab_write(const struct instr_slab_write *arg, __u64 code_len);
+int instr_check_slab_io(const struct instr_slab_io *arg, __u64 code_len);
 
 /*
  * @code_start and @code_end bound the slab's code, as positions; on ERANGE *bad

@@ -49,6 +49,11 @@ static int ctl_slab_write(struct instr_session *session, void *data)
 	return instr_session_slab_write(session, data);
 }
 
+static int ctl_slab_read(struct instr_session *session, void *data)
+{
+	return instr_session_slab_read(session, data);
+}
+
 static int ctl_publish(struct instr_session *session, void *data)
 {
 	struct instr_publish *arg = data;
@@ -142,7 +147,8 @@ static const struct ctl_cmd ctl_cmds[] = {
 	CTL_CMD(INSTR_INFO, struct instr_info, true, ctl_info),
 	CTL_CMD(INSTR_OVERLAY_CREATE, struct instr_overlay_create, true,
 		ctl_overlay_create),
-	CTL_CMD(INSTR_SLAB_WRITE, struct instr_slab_write, true, ctl_slab_write),
+	CTL_CMD(INSTR_SLAB_WRITE, struct instr_slab_io, true, ctl_slab_write),
+	CTL_CMD(INSTR_SLAB_READ, struct instr_slab_io, true, ctl_slab_read),
 	CTL_CMD(INSTR_PUBLISH, struct instr_publish, true, ctl_publish),
 	CTL_CMD(INSTR_ATTACH, struct instr_attach, false, ctl_attach),
 	CTL_CMD(INSTR_DETACH, struct instr_detach, true, ctl_detach),
@@ -251,7 +257,7 @@ static void check_abi(void)
 {
 	BUILD_BUG_ON(sizeof(struct instr_info) != 48);
 	BUILD_BUG_ON(sizeof(struct instr_overlay_create) != 48);
-	BUILD_BUG_ON(sizeof(struct instr_slab_write) != 40);
+	BUILD_BUG_ON(sizeof(struct instr_slab_io) != 40);
 	BUILD_BUG_ON(sizeof(struct instr_site) != 32);
 	BUILD_BUG_ON(sizeof(struct instr_trap) != 16);
 	BUILD_BUG_ON(sizeof(struct instr_publish) != 40);

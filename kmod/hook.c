@@ -50,7 +50,7 @@ struct hook_work {
 	struct work_struct work;
 	void (*fn)(struct hook_work *work);
 	struct instr_session *session;	/* hook_map() */
-	struct task_struct *task;	/* ... */
+	struct task_struct *task;	/* ...; hook_vfork(): the child */
 	struct mm_struct *mm;		/* ... */
 	struct instr_space *space;	/* hook_trace(), hook_vfork() */
 	unsigned long fs_base;
@@ -171,21 +171,29 @@ static bool hook_queue(const struct hook_work *what)
 
 /* ---- mappings: each mmap(), exec segment, mprotect() passes perf_event_mmap() ---------- */
 
-/* The thread itself works in its own address space, a worker borrows it. */
+static void hook_map_borrowed(struct hook_work *work)
+{
+	if (!mmget_not_zero(work->mm))
+		return;
+	kthread_use_mm(work->mm);
+	instr_session_on_map(work->session, work->task);
+	kthread_unuse_mm(work->mm);
+	mmput_async(work->mm);
+}
+
+/*
+ * The thread itself works in its own address space, a worker borrows it. By then
+ * a dying thread may have none: nothing is to be done in it.
+ */
 static void hook_map(struct hook_work *work)
 {
-	bool borrow = current->flags & PF_KTHREAD;
-
-	if (borrow)
-		kthread_use_mm(work->mm);
-	/* By then a dying thread may have none: nothing is to be done in it. */
-	if (current->mm == work->mm)
+	if (current->flags & PF_KTHREAD)
+		hook_map_borrowed(work);
+	else if (current->mm == work->mm)
 		instr_session_on_map(work->session, work->task);
-	if (borrow)
-		kthread_unuse_mm(work->mm);
 	instr_session_put(work->session);
 	put_task_struct(work->task);
-	mmput_async(work->mm);
+	mmdrop(work->mm);
 }
 
 static int on_map(struct kprobe *probe, struct pt_regs *regs)
@@ -207,12 +215,12 @@ static int on_map(struct kprobe *probe, struct pt_regs *regs)
 	if (!work.session)
 		return 0;
 	work.mm = current->mm;
-	mmget(work.mm);
+	mmgrab(work.mm);
 	get_task_struct(current);
 	if (!hook_queue(&work)) {
 		instr_session_put(work.session);
 		put_task_struct(current);
-		mmput_async(work.mm);
+		mmdrop(work.mm);
 	}
 	return 0;
 }
@@ -285,22 +293,27 @@ struct hook_fork {
 	struct task_struct *parent, *child;
 };
 
+/* A child that nobody waited for (no CLONE_VFORK) is another thread from now on. */
 static void hook_vfork(struct hook_work *work)
 {
+	if (READ_ONCE(work->task->mm) == work->space->mm)
+		instr_space_set_many(work->space);
 	instr_space_vfork_end(work->space, work->fs_base);
 	instr_space_put(work->space);
+	put_task_struct(work->task);
 }
 
 /*
  * A child in its parent's address space, which has not run yet. The parent's next
  * way to user mode is behind its wait for a vfork child.
  */
-static void hook_vfork_begin(struct instr_space *space)
+static void hook_vfork_begin(struct instr_space *space, struct task_struct *child)
 {
-	struct hook_work work = { .fn = hook_vfork, .space = space };
+	struct hook_work work = { .fn = hook_vfork, .space = space, .task = child };
 
 	if (!instr_space_tryget(space))
 		return;
+	get_task_struct(child);
 	work.fs_base = x86_fsbase_read_cpu();
 	instr_space_vfork_begin(space, work.fs_base);
 	if (!hook_queue(&work))
@@ -311,8 +324,12 @@ static void hook_fork(struct instr_space *space, void *data)
 {
 	struct hook_fork *fork = data;
 
+	if (fork->child->signal == fork->parent->signal) {
+		instr_space_set_many(space);
+		return;
+	}
 	if (fork->child->mm == fork->parent->mm)
-		hook_vfork_begin(space);
+		hook_vfork_begin(space, fork->child);
 	if (!space->detached)
 		instr_event_fork(space, fork->parent, fork->child);
 }
@@ -321,8 +338,7 @@ static void on_fork(void *data, struct task_struct *parent, struct task_struct *
 {
 	struct hook_fork fork = { .parent = parent, .child = child };
 
-	if (!parent->mm || child->signal == parent->signal ||
-	    (child->flags & PF_KTHREAD))
+	if (!parent->mm || (child->flags & PF_KTHREAD))
 		return;
 	rcu_read_lock();
 	instr_space_for_each(parent->mm, hook_fork, &fork);

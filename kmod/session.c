@@ -571,8 +571,23 @@ out_put_file:
 	return err;
 }
 
+int instr_session_slab_read(struct instr_session *session,
+			    const struct instr_slab_io *arg)
+{
+	struct instr_overlay *overlay = session_find_overlay(session, arg->overlay_id);
+	int err;
+
+	if (!overlay)
+		return -ENOENT;
+	err = instr_check_slab_io(arg, overlay->code->code_len);
+	if (err)
+		return err;
+	return instr_code_read(overlay->code, arg->offset, u64_to_user_ptr(arg->ptr),
+			       arg->len);
+}
+
 int instr_session_slab_write(struct instr_session *session,
-			     const struct instr_slab_write *arg)
+			     const struct instr_slab_io *arg)
 {
 	struct instr_overlay *overlay = session_find_overlay(session, arg->overlay_id);
 	u8 *bytes;
@@ -580,7 +595,7 @@ int instr_session_slab_write(struct instr_session *session,
 
 	if (!overlay)
 		return -ENOENT;
-	err = instr_check_slab_write(arg, overlay->code->code_len);
+	err = instr_check_slab_io(arg, overlay->code->code_len);
 	if (err)
 		return err;
 	bytes = vmemdup_user(u64_to_user_ptr(arg->ptr), arg->len);

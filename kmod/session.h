@@ -64,7 +64,9 @@ void instr_session_on_trace(struct mm_struct *mm);
 int instr_session_overlay_create(struct instr_session *session,
 				 struct instr_overlay_create *arg);
 int instr_session_slab_write(struct instr_session *session,
-			     const struct instr_slab_write *arg);
+			     const struct instr_slab_io *arg);
+int instr_session_slab_read(struct instr_session *session,
+			    const struct instr_slab_io *arg);
 int instr_session_publish(struct instr_session *session, struct instr_publish *arg,
 			  const struct instr_site *sites,
 			  const struct instr_trap *traps);

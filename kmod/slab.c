@@ -191,6 +191,27 @@ int instr_code_append(struct instr_code *code, u64 offset, const u8 *bytes, size
 	return err;
 }
 
+/* Holes read as zeros, and stay holes. */
+int instr_code_read(struct instr_code *code, u64 offset, u8 __user *to, size_t len)
+{
+	u8 *buffer = (u8 *)__get_free_page(GFP_KERNEL);
+	loff_t pos = offset;
+	ssize_t got = buffer ? 0 : -ENOMEM;
+
+	while (len && got >= 0) {
+		got = kernel_read(code->rw, buffer, min_t(size_t, len, PAGE_SIZE), &pos);
+		if (!got || (got > 0 && copy_to_user(to, buffer, got)))
+			got = -EFAULT;
+		if (got > 0) {
+			to += got;
+			len -= got;
+		}
+		cond_resched();
+	}
+	free_page((unsigned long)buffer);
+	return got < 0 ? got : 0;
+}
+
 static struct vm_area_struct *slab_find_vma(struct instr_code *code,
 					    unsigned long vaddr, u64 offset, u64 len)
 {

@@ -49,6 +49,9 @@ void instr_code_exit(void);
 /* Appends @len bytes; -EEXIST and no change if that would alter a byte. */
 int instr_code_append(struct instr_code *code, u64 offset, const u8 *bytes, size_t len);
 
+/* Copies @len bytes from @offset on to user space. */
+int instr_code_read(struct instr_code *code, u64 offset, u8 __user *to, size_t len);
+
 /**
  * struct instr_data - the pinned data pages of one mapped slab
  *

@@ -203,7 +203,7 @@ bool instr_space_shows(struct mm_struct *mm, unsigned long vaddr)
 	return false;
 }
 
-/* ---- vfork ----------------------------------------------------------------- */
+/* ---- the gate: who counts, and how -------------------------------------------- */
 
 #define VFORK_NONE	1	/* an FS base that no thread has */
 
@@ -214,6 +214,7 @@ static void space_set_gate(struct instr_space *space)
 	lockdep_assert_held(&space->lock);
 	if (!space->vforks) {
 		memset(&space->control, 0, sizeof(space->control));
+		space->control.gate = space->many ? INSTR_GATE_MANY : INSTR_GATE_SOLO;
 	} else if (space->vforks > INSTR_VFORKS_MAX ||
 		   !boot_cpu_has(X86_FEATURE_FSGSBASE)) {
 		space->control.gate = INSTR_GATE_SHUT;
@@ -222,6 +223,16 @@ static void space_set_gate(struct instr_space *space)
 	}
 	list_for_each_entry(slab, &space->slabs, node)
 		instr_data_control(&slab->data, &space->control);
+}
+
+void instr_space_set_many(struct instr_space *space)
+{
+	spin_lock(&space->lock);
+	if (!space->many) {
+		space->many = true;
+		space_set_gate(space);
+	}
+	spin_unlock(&space->lock);
 }
 
 /* An entry is taken once for each child: a vfork child may have one of its own. */
@@ -325,6 +336,19 @@ static bool space_is_traced(struct task_struct *task)
 	return traced;
 }
 
+/*
+ * Might a second thread run in current->mm? A worker that borrows it has a
+ * reference; who looks at it from outside (/proc) may have others, and makes us
+ * err to the safe side.
+ */
+static bool space_has_many(struct task_struct *task)
+{
+	int ours = current->flags & PF_KTHREAD ? 1 : 0;
+
+	return get_nr_threads(task) > 1 ||
+	       atomic_read(&current->mm->mm_users) > 1 + ours;
+}
+
 static struct instr_space *space_find_own(struct instr_session *session)
 {
 	struct instr_space *space;
@@ -353,9 +377,11 @@ static struct instr_space *space_of(struct instr_session *session,
 	put_pid(tgid);
 	if (!space)
 		return NULL;
-	/* Either we see the debugger, or its hook (hook.c) sees the space. */
+	/* Either we see the debugger, the new thread, or its hook (hook.c) the space. */
 	smp_mb();
 	space->traced = space_is_traced(task);
+	if (space_has_many(task))
+		instr_space_set_many(space);
 	list_add_tail(&space->node, &session->spaces);
 	instr_event_space(INSTR_EVENT_ATTACH, space);
 	return space;

@@ -40,6 +40,7 @@ struct instr_slab {
  * @lock: of @views, whose readers use RCU, of additions to @slabs, of @control
  * @control: what the control page of each slab holds
  * @vforks: entries of @control.vfork that are in use
+ * @many: more than one thread runs in it, or has
  * @slabs: and all below under the session's lock
  * @held: views on their way out
  * @refused: errno of the last mapping that was left alone
@@ -58,6 +59,7 @@ struct instr_space {
 	spinlock_t lock;
 	struct instr_control control;
 	u32 vforks;
+	bool many;
 	struct list_head views;
 	struct list_head slabs;
 	struct list_head held;
@@ -110,6 +112,9 @@ void instr_space_del(struct instr_space *space, struct instr_view *view);
  */
 void instr_space_vfork_begin(struct instr_space *space, unsigned long fs_base);
 void instr_space_vfork_end(struct instr_space *space, unsigned long fs_base);
+
+/* It has a second thread, which has not run yet. Atomic. */
+void instr_space_set_many(struct instr_space *space);
 
 /* Calls @fn for each space of @mm that counts. Under RCU. */
 void instr_space_for_each(struct mm_struct *mm,

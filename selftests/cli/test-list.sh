@@ -11,7 +11,7 @@ prints "a library by its name, options behind" 0 '^0x[0-9a-f]+	[0-9]+	.*	malloc$
 ctl list -j /bin/bash
 is_json "list as JSON" 0 'j["jump"] + j["trap"] + j["refused"] == len(j["functions"]) > 1000'
 is_json "members of a function" 0 \
-	'all(set(f) == {"name", "address", "size", "how", "reason"} for f in j["functions"])'
+	'all(set(f) == {"name", "at", "address", "size", "how", "reason"} for f in j["functions"])'
 ctl list -j -f 'x*alloc' -f main /bin/bash
 is_json "patterns choose" 0 \
 	'{f["name"] for f in j["functions"]} == {"xmalloc", "xrealloc", "main"}'
@@ -19,10 +19,40 @@ ctl list -f mian /bin/bash
 says "no such function: the nearest name" 1 "no function matches 'mian'"
 says "... is told" 1 "'main'"
 
-ctl list -f sin libm.so.6
-prints "a function that is refused, alone: why" 0 '	refused	.*[a-z].*	sin$'
-ctl plan -f sin libm.so.6
-prints "... in a plan" 0 '^sin: refused: '
+trampoline=$("$INSTRCTL" list -j libc.so.6 | /usr/bin/python3 -c 'import json, sys
+print(next(f["address"] for f in json.load(sys.stdin)["functions"] if f["how"] == "refused"))')
+ctl list -f "$trampoline" libc.so.6
+prints "a function that is refused, alone: why" 0 '	refused	signal handlers return to it	'
+ctl plan -f "$trampoline" libc.so.6
+prints "... in a plan" 0 ': refused: signal handlers'
+ctl list -j -f strlen libc.so.6
+is_json "an indirect function: with those that it chooses among" 0 \
+	'len(j["functions"]) >= 4 and any(f["name"] == "strlen" for f in j["functions"])'
+
+# An instruction of a function, and what is none.
+boundaries() { # FILE FUNCTION: their offsets, by objdump(1)
+	gdb -batch -ex "disassemble $2" "$1" | sed -n 's/.*<+\([0-9]*\)>.*/\1/p'
+}
+inside=$(boundaries /bin/bash xmalloc | sed -n 4p)
+ctl list -f "xmalloc+$inside" /bin/bash
+prints "an instruction" 0 "	trap	it is inside of a function	xmalloc\+0x"
+ctl list -j -f xmalloc -f "xmalloc+$inside" /bin/bash
+is_json "... by its offset" 0 "[f[\"at\"] for f in j[\"functions\"]] == [0, $inside]"
+ctl plan -f "xmalloc+$inside" /bin/bash
+prints "... in a plan" 0 "^xmalloc\+0x[0-9a-f]+: trap: "
+wrong=0
+for at in $(seq 1 30); do
+	ctl list -f "xmalloc+$at" /bin/bash
+	if boundaries /bin/bash xmalloc | grep -qx "$at"; then
+		[ "$status" = 0 ] || wrong=1
+	else
+		[ "$status" = 1 ] && grep -q "is within an instruction, from +0x[0-9a-f]* to +0x" \
+			<<<"$err" || wrong=1
+	fi
+done
+report $wrong "the boundaries are those that a disassembler finds"
+ctl list -f xmalloc+9999999 /bin/bash
+says "behind the function's end" 1 'xmalloc has only 0x[0-9a-f]+ bytes'
 
 ctl plan -f main /bin/bash
 prints "plan as text" 0 '^main: (jump|trap)'

@@ -41,7 +41,7 @@ static void probes_write_slab(struct probes *probes)
 	size_t i;
 
 	for (i = 0; i < plan->nr_chunks; i++) {
-		struct instr_slab_write arg = {
+		struct instr_slab_io arg = {
 			.size = sizeof(arg), .overlay_id = probes->overlay_id,
 			.offset = plan->chunk[i].offset, .len = plan->chunk[i].len,
 			.ptr = (uintptr_t)plan->chunk[i].bytes,
@@ -56,16 +56,17 @@ void probes_open(struct probes *probes, const char *path, const char *const *nam
 {
 	struct instr_overlay_create arg = { .size = sizeof(arg) };
 	struct instr_err err = { 0 };
-	size_t *funcs, nr, nr_names = 0;
+	struct instr_place *places;
+	size_t nr, nr_names = 0;
 
 	while (names[nr_names])
 		nr_names++;
 	if (instr_file_open(path, &probes->file, &err) ||
-	    instr_funcs_match(probes->file, names, nr_names, &funcs, &nr, &err) ||
-	    instr_plan_create(probes->file, funcs, nr, instr_distances(probes->file)[0],
+	    instr_places_match(probes->file, names, nr_names, &places, &nr, &err) ||
+	    instr_plan_create(probes->file, places, nr, instr_distances(probes->file)[0],
 			      &probes->plan, &err))
 		bail("%s", err.text);
-	free(funcs);
+	free(places);
 	probes->fd = open("/dev/instr", O_RDWR | O_CLOEXEC);
 	if (probes->fd < 0)
 		bail("/dev/instr: %s", strerror(errno));
@@ -133,7 +134,7 @@ static const struct instr_plan_site *probes_site(struct probes *probes, const ch
 	if (instr_file_funcs(probes->file, &funcs, &nr, &err))
 		bail("%s", err.text);
 	for (i = 0; i < probes->plan->nr; i++)
-		if (!strcmp(funcs[probes->plan->site[i].func].name, name))
+		if (!strcmp(funcs[probes->plan->site[i].place.func].name, name))
 			return &probes->plan->site[i];
 	bail("no site for %s", name);
 }
@@ -163,20 +164,22 @@ uint64_t probes_count(struct probes *probes, const char *name)
 {
 	const struct instr_plan_site *site = probes_site(probes, name);
 	struct instr_space_next space = { .size = sizeof(space) };
+	uint64_t *data = malloc(probes->plan->data_len);
 	uint64_t sum = 0;
 
 	while (!ioctl(probes->fd, INSTR_SPACE_NEXT, &space)) {
-		uint64_t count = 0;
 		struct instr_data_read arg = {
 			.size = sizeof(arg), .space_id = space.space_id,
-			.overlay_id = probes->overlay_id, .offset = site->counter,
-			.nr = 1, .ptr = (uintptr_t)&count,
+			.overlay_id = probes->overlay_id,
+			.nr = probes->plan->data_len / sizeof(*data),
+			.ptr = (uintptr_t)data,
 		};
 
 		if (ioctl(probes->fd, INSTR_DATA_READ, &arg))
 			bail("INSTR_DATA_READ: %s", strerror(errno));
-		sum += count;
+		sum += instr_plan_count(probes->plan, site, data);
 	}
+	free(data);
 	return sum;
 }
 

@@ -221,7 +221,7 @@ TEST_F(session, code_is_immortal)
 {
 	struct instr_overlay_create overlay = some_overlay(self->file);
 	char code[8192] = "first";
-	struct instr_slab_write arg = {
+	struct instr_slab_io arg = {
 		.size = sizeof(arg), .offset = 4094, .len = 5, .ptr = (uintptr_t)code,
 	};
 

@@ -32,10 +32,10 @@ static void plan_all(struct instr_file *file, struct instr_err *err)
 {
 	const char *const all = "*";
 	CLEAN(plan) struct instr_plan *plan = NULL;
-	CLEAN(free) size_t *found = NULL;
+	CLEAN(free) struct instr_place *found = NULL;
 	size_t nr;
 
-	if (instr_funcs_match(file, &all, 1, &found, &nr, err) || !instr_distances(file)->top)
+	if (instr_places_match(file, &all, 1, &found, &nr, err) || !instr_distances(file)->top)
 		return;
 	if (!instr_plan_create(file, found, nr, *instr_distances(file), &plan, err))
 		planned++;

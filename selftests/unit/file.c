@@ -149,7 +149,7 @@ static void section_headers_are_not_needed(void)
 
 /* ---- matching --------------------------------------------------------------- */
 
-static size_t *found;
+static struct instr_place *found;
 static size_t nr_found;
 static struct instr_err err;
 
@@ -161,12 +161,12 @@ static int match(struct instr_file *file, const char *glob, const char *second)
 	found = NULL;
 	nr_found = 0;
 	memset(&err, 0, sizeof(err));
-	return instr_funcs_match(file, globs, second ? 2 : 1, &found, &nr_found, &err);
+	return instr_places_match(file, globs, second ? 2 : 1, &found, &nr_found, &err);
 }
 
 static bool found_only(const char *name)
 {
-	return nr_found == 1 && !strcmp(func[found[0]].name, name);
+	return nr_found == 1 && !strcmp(func[found[0].func].name, name);
 }
 
 static void names_match(void)
@@ -181,10 +181,37 @@ static void names_match(void)
 	CHECK(!match(file, "__libc_malloc", NULL) && found_only("__libc_malloc"));
 	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)find("qsort")->vaddr);
 	CHECK(!match(file, address, NULL) && nr_found == 1 &&
-	      func[found[0]].vaddr == find("qsort")->vaddr);
+	      func[found[0].func].vaddr == find("qsort")->vaddr);
+	CHECK(!match(file, "qsort+0", NULL) && found_only("qsort") && !found[0].at);
 	CHECK(!match(file, "str*", "mem*") && nr_found > 20);
 	for (size_t i = 1; i < nr_found; i++)
-		CHECK(func[found[i]].vaddr > func[found[i - 1]].vaddr);
+		CHECK(func[found[i].func].vaddr > func[found[i - 1].func].vaddr);
+}
+
+/* push %rbx and the like come first in many a function: nothing else is assumed. */
+static void instructions_match(void)
+{
+	CLEAN(file) struct instr_file *file = file_of(LIBC);
+	unsigned int boundaries = 0;
+	char place[32];
+
+	if (!CHECK(file))
+		return;
+	for (unsigned int at = 1; at < 40; at++) {
+		snprintf(place, sizeof(place), at % 2 ? "qsort_r+%u" : "qsort_r+0x%x", at);
+
+		int code = match(file, place, NULL);
+
+		CHECK(code == -EINVAL ? !!strstr(err.text, "is within an instruction, from +0x") :
+					!code && nr_found == 1 && found[0].at == at);
+		boundaries += !code;
+	}
+	CHECK(boundaries >= 3 && boundaries < 39);
+	CHECK(match(file, "qsort_r+0x100000", NULL) == -EINVAL && strstr(err.text, "has only 0x"));
+	CHECK(match(file, "qsort_r+", NULL) == -ENOENT);
+	CHECK(match(file, "qsort_r+-1", NULL) == -ENOENT);
+	CHECK(match(file, "qsort_r+0x", NULL) == -ENOENT);
+	CHECK(match(file, "qsort_r+1z", NULL) == -ENOENT);
 }
 
 static void what_does_not_match_is_told(void)
@@ -309,6 +336,7 @@ int main(void)
 	RUN(functions_of_a_stripped_static_program_are_found);
 	RUN(section_headers_are_not_needed);
 	RUN(names_match);
+	RUN(instructions_match);
 	RUN(what_does_not_match_is_told);
 	RUN(other_files_are_told);
 	RUN(needed_libraries_are_found);

@@ -143,6 +143,7 @@ static bool host_map_slab(struct host *host)
 		memcpy(want + plan->chunk[i].offset, plan->chunk[i].bytes, plan->chunk[i].len);
 	host->counter = (uint64_t *)(want + plan->code_len);
 	host->control = (struct instr_control *)host->counter;
+	host->control->gate = INSTR_GATE_MANY;
 	return !mprotect(want, plan->code_len, PROT_READ | PROT_EXEC);
 }
 
@@ -159,15 +160,15 @@ static bool host_open_text(const struct host *host)
 static bool host_prepare(struct host *host, const char *path, const char *glob, uint64_t load,
 			 uint8_t top)
 {
-	CLEAN(free) size_t *func = NULL;
+	CLEAN(free) struct instr_place *place = NULL;
 	struct instr_err err = { 0 };
 	size_t nr;
 
 	memset(host, 0, sizeof(*host));
 	if (instr_file_open(path, &host->file, &err) ||
 	    instr_file_funcs(host->file, &host->func, &nr, &err) ||
-	    instr_funcs_match(host->file, &glob, 1, &func, &nr, &err) ||
-	    instr_plan_create(host->file, func, nr, (struct instr_distance){ top },
+	    instr_places_match(host->file, &glob, 1, &place, &nr, &err) ||
+	    instr_plan_create(host->file, place, nr, (struct instr_distance){ top },
 			      &host->plan, &err)) {
 		printf("# %s\n", err.text);
 		return false;
@@ -194,7 +195,7 @@ static void host_finish(struct host *host)
 static const struct instr_plan_site *host_site(const struct host *host, const char *name)
 {
 	for (size_t i = 0; i < host->plan->nr; i++) {
-		if (!strcmp(host->func[host->plan->site[i].func].name, name))
+		if (!strcmp(host->func[host->plan->site[i].place.func].name, name))
 			return &host->plan->site[i];
 	}
 	return NULL;
@@ -204,7 +205,7 @@ static uint64_t host_count(const struct host *host, const char *name)
 {
 	const struct instr_plan_site *site = host_site(host, name);
 
-	return site ? host->counter[site->counter / sizeof(uint64_t)] : UINT64_MAX;
+	return site ? instr_plan_count(host->plan, site, host->counter) : UINT64_MAX;
 }
 
 static uint64_t self_load(void)
@@ -275,6 +276,8 @@ static void compare_behind_the_gate(const struct host *host)
 	control->vfork[2] = fs_base();
 	compare_all(host, 0);
 	memset(control, 0, sizeof(*control));
+	compare_all(host, 1);
+	control->gate = INSTR_GATE_MANY;
 	compare_all(host, 1);
 }
 
@@ -499,7 +502,7 @@ static void math_computes_as_before(void)
 		show(&host, false);
 		CHECK(!memcmp(math_results[0], math_results[1], sizeof(math_results[0])));
 		for (size_t i = 0; i < host.plan->nr_sites; i++)
-			sum += host.counter[i];
+			sum += instr_plan_count(host.plan, &host.plan->site[i], host.counter);
 		CHECK(sum >= NR_MATH * NR_VALUES / 2);
 		CHECK(host_count(&host, "cbrt") == NR_VALUES);
 	}

@@ -11,7 +11,9 @@
 #include <time.h>
 
 #include "block.h"
+#include "boundary.h"
 #include "clean.h"
+#include "file.h"
 #include "insn.h"
 #include "tap.h"
 
@@ -34,17 +36,17 @@ static double now(void)
 static double plan_all(struct instr_distance distance)
 {
 	const char *const all = "*";
-	CLEAN(free) size_t *func = NULL;
+	CLEAN(free) struct instr_place *place = NULL;
 	struct instr_err err;
 	double start;
 	size_t nr;
 
-	if (instr_funcs_match(file, &all, 1, &func, &nr, &err)) {
+	if (instr_places_match(file, &all, 1, &place, &nr, &err)) {
 		printf("# %s\n", err.text);
 		return 0;
 	}
 	start = now();
-	if (instr_plan_create(file, func, nr, distance, &plan, &err))
+	if (instr_plan_create(file, place, nr, distance, &plan, &err))
 		printf("# %s\n", err.text);
 	return now() - start;
 }
@@ -260,7 +262,7 @@ static void sites_are_sound(void)
 		const struct instr_plan_site *site = &plan->site[i];
 
 		if (site->how == INSTR_HOW_REFUSED) {
-			bad += site->reason < INSTR_REASON_IFUNC;
+			bad += site->reason < INSTR_REASON_SIGNAL_FRAME;
 			continue;
 		}
 		bool good = CHECK(patch_leads_to_slot(site)) && CHECK(slot_leads_to_block(site)) &&
@@ -268,7 +270,7 @@ static void sites_are_sound(void)
 			    CHECK(window_is_whole(site)) && CHECK(counter_is_its_own(site, counter));
 
 		if (!good) {
-			printf("# %s %s\n", instr_file_path(file), funcs[site->func].name);
+			printf("# %s %s\n", instr_file_path(file), funcs[site->place.func].name);
 			bad++;
 		}
 		counter += 8;
@@ -380,12 +382,12 @@ static void plan_of_compiler_is_sound(void)
 		plan_is_sound(path);
 }
 
-static void create_fails(const size_t *func, size_t nr, uint8_t top, int code)
+static void create_fails(const struct instr_place *place, size_t nr, uint8_t top, int code)
 {
 	struct instr_distance distance = { .top = top };
 	struct instr_err err = { 0 };
 
-	CHECK(instr_plan_create(file, func, nr, distance, &plan, &err) == code);
+	CHECK(instr_plan_create(file, place, nr, distance, &plan, &err) == code);
 	CHECK(err.code == code && err.text[0]);
 	CHECK(!plan);
 }
@@ -394,12 +396,130 @@ static void wrong_requests_are_refused(void)
 {
 	if (!CHECK(open_file("/lib/x86_64-linux-gnu/libc.so.6")))
 		return;
-	create_fails((size_t[]){ 3, 3 }, 2, 0xcc, -EINVAL);
-	create_fails((size_t[]){ 5, 3 }, 2, 0xcc, -EINVAL);
-	create_fails((size_t[]){ (size_t)-1 }, 1, 0xcc, -EINVAL);
-	create_fails((size_t[]){ 3 }, 1, 0x90, -EINVAL);
-	create_fails((size_t[]){ 3 }, 1, 0, -EINVAL);
+	create_fails((struct instr_place[]){ { 3, 0 }, { 3, 0 } }, 2, 0xcc, -EINVAL);
+	create_fails((struct instr_place[]){ { 5, 0 }, { 3, 0 } }, 2, 0xcc, -EINVAL);
+	create_fails((struct instr_place[]){ { 3, 4 }, { 3, 0 } }, 2, 0xcc, -EINVAL);
+	create_fails((struct instr_place[]){ { 3, 1 << 30 } }, 1, 0xcc, -EINVAL);
+	create_fails((struct instr_place[]){ { (size_t)-1, 0 } }, 1, 0xcc, -EINVAL);
+	create_fails((struct instr_place[]){ { 3, 0 } }, 1, 0x90, -EINVAL);
+	create_fails((struct instr_place[]){ { 3, 0 } }, 1, 0, -EINVAL);
 	create_fails(NULL, 0, 0xcc, -ENOSPC);
+	close_file();
+}
+
+/* ---- places that are no entries ----------------------------------------------- */
+
+#define NR_INSIDE 300
+
+/* The instructions of a function, @max of them at most. */
+static size_t all_of(size_t func, struct instr_place *place, size_t max)
+{
+	const uint8_t *code = file_bytes_at(file, funcs[func].vaddr, funcs[func].size);
+	struct boundary at = { 0 };
+	size_t nr = 0;
+
+	for (uint64_t next = 0; nr < max && next < funcs[func].size; next = at.after) {
+		if (boundary_find(code, funcs[func].size, next, &at))
+			break;
+		place[nr++] = (struct instr_place){ func, next };
+	}
+	return nr;
+}
+
+static bool plan_inside(struct instr_place *place, size_t *nr)
+{
+	CLEAN(free) struct instr_place *found = NULL;
+	const char *const name = "qsort_r";
+	struct instr_err err = { 0 };
+	size_t nr_found;
+
+	if (!open_file("/lib/x86_64-linux-gnu/libc.so.6") ||
+	    instr_places_match(file, &name, 1, &found, &nr_found, &err))
+		return false;
+	*nr = all_of(found[0].func, place, NR_INSIDE);
+	return *nr > 3 && !instr_plan_create(file, place, *nr, *instr_distances(file), &plan,
+					     &err);
+}
+
+static bool cell_is_its_own(const struct instr_plan_site *site, uint32_t cell)
+{
+	int64_t at = plan->slab_start + (int64_t)plan->cells +
+		     (cell - 1) * (int64_t)sizeof(struct instr_cell);
+	const uint8_t *bytes = code_at(at, sizeof(struct instr_cell));
+	const struct instr_cell *head = (const void *)bytes;
+
+	return bytes && site->cell == cell && head->site == site->offset + 1 &&
+	       site->block == at + 16 && site->slow == at + 256 - BLOCK_SLOW_MAX &&
+	       site->block + site->block_len <= site->slow;
+}
+
+static void insides_have_cells(void)
+{
+	struct instr_place place[NR_INSIDE];
+	uint64_t counter = 0;
+	size_t nr;
+
+	if (!CHECK(plan_inside(place, &nr)))
+		return;
+	CHECK(plan->nr_sites == nr && plan->nr_cells >= 2 * nr);
+	for (size_t i = 0; i < nr; i++) {
+		const struct instr_plan_site *site = &plan->site[i];
+
+		CHECK(site->how == INSTR_HOW_TRAP && site->place.at == place[i].at);
+		CHECK(site->reason == (i ? INSTR_REASON_INSIDE : INSTR_REASON_PROBE));
+		CHECK(cell_is_its_own(site, (uint32_t)i + 1) && block_decodes(site));
+		CHECK(leads_to(site->offset, site->block) && site->counter > counter);
+		counter = site->counter;
+	}
+	kernel_can_take_it();
+	CHECK(counter + 8 <= sizeof(struct instr_control) + plan->shard_len);
+	close_file();
+}
+
+/* Of an earlier session the slab has the last place of this one, and others' cells. */
+static void cells_of_others_are_left_alone(void)
+{
+	struct instr_place place[NR_INSIDE];
+	struct instr_err err = { 0 };
+	size_t nr;
+
+	if (!CHECK(plan_inside(place, &nr)))
+		return;
+
+	CLEAN(free) struct instr_cell *cells = calloc(plan->nr_cells, sizeof(*cells));
+
+	cells[0].site = 1;
+	cells[2].site = plan->site[nr - 1].offset + 1;
+	cells[3].site = 7;
+	CHECK(!instr_plan_settle(plan, cells, &err));
+	CHECK(cell_is_its_own(&plan->site[0], 2));
+	CHECK(cell_is_its_own(&plan->site[1], 5));
+	CHECK(cell_is_its_own(&plan->site[nr - 1], 3));
+	CHECK(leads_to(plan->site[1].offset, plan->site[1].block));
+	kernel_can_take_it();
+	for (uint32_t i = 0; i < plan->nr_cells; i++)
+		cells[i].site = 1;
+	CHECK(instr_plan_settle(plan, cells, &err) == -ENOSPC && err.text[0]);
+	close_file();
+}
+
+static void counts_are_sums_of_shards(void)
+{
+	struct instr_place place[NR_INSIDE];
+	size_t nr;
+
+	if (!CHECK(plan_inside(place, &nr)))
+		return;
+
+	CLEAN(free) uint8_t *data = calloc(plan->data_len, 1);
+
+	for (uint64_t i = 0; i < plan->nr_shards; i++)
+		*(uint64_t *)(data + plan->site[1].counter + i * plan->shard_len) = 10 + i;
+	CHECK(plan->nr_shards >= 2);
+	CHECK(instr_plan_count(plan, &plan->site[1], data) ==
+	      10 * plan->nr_shards + plan->nr_shards * (plan->nr_shards - 1) / 2);
+	CHECK(!instr_plan_count(plan, &plan->site[0], data));
+	CHECK(!instr_plan_count(plan, &plan->site[2], data));
 	close_file();
 }
 
@@ -456,5 +576,8 @@ int main(int argc, char **argv)
 	RUN(plan_of_static_program_is_sound);
 	RUN(plan_of_compiler_is_sound);
 	RUN(wrong_requests_are_refused);
+	RUN(insides_have_cells);
+	RUN(cells_of_others_are_left_alone);
+	RUN(counts_are_sums_of_shards);
 	return tap_done();
 }

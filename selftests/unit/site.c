@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "insn.h"
 #include "site.h"
 #include "tap.h"
 
@@ -70,6 +71,23 @@ static bool trap(enum instr_reason reason)
 {
 	return site.how == INSTR_HOW_TRAP && site.reason == reason && site.patch_len == 1 &&
 	       site.nr_moved == 1 && site.window_len == site.moved[0].old_len;
+}
+
+/* The site at byte @at of function 0, of which the first instruction only is moved. */
+static bool trap_inside(uint64_t at, const char *old)
+{
+	uint8_t expected[INSN_LEN_MAX];
+	size_t len = parse_hex(old, expected);
+
+	site_plan_trap(&text, (struct instr_place){ 0, at }, INSTR_REASON_INSIDE, &site);
+	return trap(INSTR_REASON_INSIDE) && site.offset == OFFSET + at &&
+	       site.window_len == len && !memcmp(site.old, expected, len);
+}
+
+static bool refused_inside(uint64_t at, enum instr_reason reason)
+{
+	site_plan_trap(&text, (struct instr_place){ 0, at }, INSTR_REASON_INSIDE, &site);
+	return site.how == INSTR_HOW_REFUSED && site.reason == reason;
 }
 
 static bool jump(const char *new, unsigned int window_len)
@@ -185,13 +203,28 @@ static void refusals_have_reasons(void)
 	CHECK(!refused("0f0b" TEN_NOPS, INSTR_REASON_UNMOVABLE));
 }
 
+static void any_boundary_can_trap(void)
+{
+	/* push %rbx; mov %rdi,%rbx; je .+7; call .+5; ret */
+	plan_hex(0xcc, "53" "4889fb" "7405" "e800000000" "c3");
+	CHECK(trap_inside(0, "53"));
+	CHECK(trap_inside(1, "4889fb") && site.flags_live);
+	CHECK(trap_inside(4, "7405") && site.flags_live && site.returns);
+	CHECK(trap_inside(6, "e800000000") && !site.returns);
+	CHECK(trap_inside(11, "c3") && !site.returns);
+	for (uint64_t at = 0; at < 13; at++)
+		CHECK(at == 0 || at == 1 || at == 4 || at == 6 || at == 11 ||
+		      refused_inside(at, INSTR_REASON_BOUNDARY));
+	/* Behind what is no instruction nothing is a boundary. */
+	plan_hex(0xcc, "53" "06" "4889fb" "c3");
+	CHECK(trap_inside(0, "53"));
+	CHECK(refused_inside(1, INSTR_REASON_BOUNDARY));
+	CHECK(refused_inside(2, INSTR_REASON_BOUNDARY));
+}
+
 static void kinds_of_functions_are_refused(void)
 {
 	plan_hex(0xcc, "b801000000" "c3");
-	func[0].is_ifunc = true;
-	site_plan(&text, 0, &site);
-	CHECK(site.reason == INSTR_REASON_IFUNC);
-	func[0].is_ifunc = false;
 	func[0].is_signal_frame = true;
 	site_plan(&text, 0, &site);
 	CHECK(site.reason == INSTR_REASON_SIGNAL_FRAME);
@@ -237,6 +270,7 @@ int main(void)
 	RUN(pages_are_not_straddled);
 	RUN(unmovable_instructions_trap);
 	RUN(refusals_have_reasons);
+	RUN(any_boundary_can_trap);
 	RUN(kinds_of_functions_are_refused);
 	RUN(restartable_sequences_are_refused);
 	RUN(calls_at_the_end_do_not_come_back);

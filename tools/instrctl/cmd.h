@@ -19,6 +19,8 @@ enum {
 	EXIT_NOT_FOUND = 127,
 };
 
+#define NAME_LEN 4096		/* of a function and an offset; longer ones are cut */
+
 /* They get their own name as argv[0], and return the exit status. */
 int cmd_check(int argc, char **argv);
 int cmd_list(int argc, char **argv);

@@ -16,7 +16,8 @@ const char help_list[] =
 	"how their calls would be counted: by a jump, by a trap (slower), or not at all\n"
 	"(refused), and why it is not a jump. Needs no root and no module.\n"
 	"\n"
-	"  -f, --function GLOB  only functions with such a name; 0xADDR: the one there\n"
+	"  -f, --function GLOB  only functions with such a name; NAME+OFFSET, 0xADDR: the\n"
+	"                       instruction there\n"
 	"  -j, --json           print one line of JSON\n"
 	"\n"
 	"Columns are aligned on a terminal, and separated by one tab elsewhere. The last\n"
@@ -32,14 +33,16 @@ static void print_text(const struct preview *preview)
 		out_of_memory();
 	for (size_t i = 0; i < preview->nr; i++) {
 		const struct instr_plan_site *site = preview->site[i];
-		const struct instr_func *func = &preview->func[preview->chosen[i]];
+		const struct instr_func *func = &preview->func[preview->chosen[i].func];
 		const char *reason = instr_reason_text(site->reason);
+		char name[NAME_LEN];
 
-		instr_table_cell(table, "0x%" PRIx64, func->vaddr);
+		instr_table_cell(table, "0x%" PRIx64, func->vaddr + site->place.at);
 		instr_table_cell(table, "%" PRIu64, func->size);
 		instr_table_cell(table, "%s", instr_how_name(site->how));
 		instr_table_cell(table, "%s", *reason ? reason : "-");
-		instr_table_cell(table, "%s", func->name);
+		instr_table_cell(table, "%s",
+				 instr_place_name(func, site->place.at, name, sizeof(name)));
 	}
 	if (instr_table_print(table, stdout))
 		out_of_memory();
@@ -57,11 +60,12 @@ static void print_json(const struct preview *preview)
 	functions = json_add_array(top, "functions");
 	for (size_t i = 0; i < preview->nr; i++) {
 		const struct instr_plan_site *site = preview->site[i];
-		const struct instr_func *func = &preview->func[preview->chosen[i]];
+		const struct instr_func *func = &preview->func[preview->chosen[i].func];
 		struct json_object *row = json_append(functions);
 
 		json_add_text(row, "name", func->name);
-		json_add_hex(row, "address", func->vaddr);
+		json_add_number(row, "at", site->place.at);
+		json_add_hex(row, "address", func->vaddr + site->place.at);
 		json_add_number(row, "size", func->size);
 		json_add_text(row, "how", instr_how_name(site->how));
 		json_add_text(row, "reason", instr_reason_text(site->reason));

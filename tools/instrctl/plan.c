@@ -23,7 +23,8 @@ const char help_plan[] =
 	"  block    the code there: it counts, runs what was displaced, goes back\n"
 	"  counter  its place in the slab's data\n"
 	"\n"
-	"  -f, --function GLOB  only functions with such a name; 0xADDR: the one there\n"
+	"  -f, --function GLOB  only functions with such a name; NAME+OFFSET, 0xADDR: the\n"
+	"                       instruction there\n"
 	"  -j, --json           print one line of JSON; bytes are in hexadecimal\n";
 
 /* ---- places ---------------------------------------------------------------- */
@@ -102,9 +103,10 @@ static void print_site(const struct preview *preview, size_t i)
 {
 	const struct instr_plan_site *site = preview->site[i];
 	uint64_t vaddr = instr_file_text_vaddr(preview->file, site->offset);
-	char name[256];
+	char name[NAME_LEN];
 
-	snprintf(name, sizeof(name), "%s", preview->func[preview->chosen[i]].name);
+	instr_place_name(&preview->func[preview->chosen[i].func], site->place.at, name,
+			 sizeof(name));
 	instr_text_clean(name);
 	printf("%s: %s%s%s\n", name, instr_how_name(site->how),
 	       site->reason ? ": " : "", instr_reason_text(site->reason));
@@ -165,7 +167,8 @@ static void print_json(const struct preview *preview)
 		const struct instr_plan_site *site = preview->site[i];
 		struct json_object *row = json_append(sites);
 
-		json_add_text(row, "function", preview->func[preview->chosen[i]].name);
+		json_add_text(row, "function", preview->func[preview->chosen[i].func].name);
+		json_add_number(row, "at", preview->chosen[i].at);
 		json_add_text(row, "how", instr_how_name(site->how));
 		json_add_text(row, "reason", instr_reason_text(site->reason));
 		if (site->how != INSTR_HOW_REFUSED)

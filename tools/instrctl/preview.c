@@ -6,6 +6,7 @@
 #include "preview.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,14 +49,14 @@ static int choose(const struct patterns *patterns, struct preview *preview,
 
 	if (code)
 		return code;
-	return instr_funcs_match(preview->file, patterns->nr ? patterns->text : &all,
+	return instr_places_match(preview->file, patterns->nr ? patterns->text : &all,
 				 patterns->nr ?: 1, &preview->chosen, &preview->nr, err);
 }
 
-static int make_plan(struct preview *preview, const size_t *funcs, size_t nr,
+static int make_plan(struct preview *preview, const struct instr_place *places, size_t nr,
 		     struct instr_err *err)
 {
-	return instr_plan_create(preview->file, funcs, nr,
+	return instr_plan_create(preview->file, places, nr,
 				 instr_distances(preview->file)[0], &preview->plan, err);
 }
 
@@ -66,14 +67,20 @@ static int make_plan(struct preview *preview, const size_t *funcs, size_t nr,
 static int make_plan_of_all(struct preview *preview)
 {
 	static const char *const all = "*";
-	size_t *funcs, nr;
-	int code = instr_funcs_match(preview->file, &all, 1, &funcs, &nr, NULL);
+	struct instr_place *places;
+	size_t nr;
+	int code = instr_places_match(preview->file, &all, 1, &places, &nr, NULL);
 
 	if (code)
 		return code;
-	code = make_plan(preview, funcs, nr, NULL);
-	free(funcs);
+	code = make_plan(preview, places, nr, NULL);
+	free(places);
 	return code;
+}
+
+static uint64_t place_vaddr(const struct preview *preview, struct instr_place place)
+{
+	return preview->func[place.func].vaddr + place.at;
 }
 
 /* The plan's sites are in the order of their functions, and so are the chosen. */
@@ -86,13 +93,12 @@ static int find_sites(struct preview *preview, struct instr_err *err)
 	if (!preview->site)
 		return instr_fail(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < preview->nr; i++) {
-		uint64_t vaddr = preview->func[preview->chosen[i]].vaddr;
+		uint64_t vaddr = place_vaddr(preview, preview->chosen[i]);
 
-		while (at < plan->nr && preview->func[plan->site[at].func].vaddr != vaddr)
+		while (at < plan->nr && place_vaddr(preview, plan->site[at].place) != vaddr)
 			at++;
 		if (at == plan->nr)
-			return instr_fail(err, -ENOENT, "%s: is in no plan",
-					  preview->func[preview->chosen[i]].name);
+			return instr_fail(err, -ENOENT, "0x%" PRIx64 ": is in no plan", vaddr);
 		preview->site[i] = &plan->site[at];
 		preview->count[preview->site[i]->how]++;
 	}
@@ -164,8 +170,12 @@ int preview_main(int argc, char **argv, void (*print_text)(const struct preview 
 
 void preview_summary(const struct preview *preview, char *text, size_t text_len)
 {
-	snprintf(text, text_len, "%zu function%s: %zu jump, %zu trap, %zu refused",
-		 preview->nr, preview->nr == 1 ? "" : "s",
+	bool inside = false;
+
+	for (size_t i = 0; i < preview->nr; i++)
+		inside |= preview->chosen[i].at != 0;
+	snprintf(text, text_len, "%zu %s%s: %zu jump, %zu trap, %zu refused",
+		 preview->nr, inside ? "place" : "function", preview->nr == 1 ? "" : "s",
 		 preview->count[INSTR_HOW_JUMP], preview->count[INSTR_HOW_TRAP],
 		 preview->count[INSTR_HOW_REFUSED]);
 }

@@ -13,7 +13,7 @@ struct preview {
 	struct instr_file *file;
 	const struct instr_func *func;
 	size_t nr;
-	size_t *chosen;		/* indices of @func */
+	struct instr_place *chosen;
 	const struct instr_plan_site **site;	/* of each that was chosen */
 	struct instr_plan *plan;	/* of these, or of all functions */
 	size_t count[INSTR_HOW_TRAP + 1];	/* sites of each enum instr_how */

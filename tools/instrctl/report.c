@@ -102,12 +102,14 @@ static void print_rows(const struct report *report, const struct rows *rows, FIL
 	for (size_t i = 0; i < rows->nr; i++) {
 		const struct row *row = &rows->row[i];
 		bool named = report->targets->nr > 1;
+		char name[NAME_LEN];
 
 		if (!row->calls && !report->all)
 			continue;
 		add_calls(table, row->calls, instr_is_terminal(out));
 		instr_table_cell(table, "%s%s%s", named ? base_name(row->target->name) : "",
-				 named ? ":" : "", row->func->name);
+				 named ? ":" : "",
+				 instr_place_name(row->func, row->at, name, sizeof(name)));
 		if (several)
 			instr_table_cell(table, "%d %s", row->space->pid, row->space->comm);
 	}
@@ -199,7 +201,8 @@ static void add_functions(struct json_object *top, const struct rows *rows)
 
 		json_add_text(object, "function", row->func->name);
 		json_add_text(object, "file", row->target->name);
-		json_add_hex(object, "address", row->func->vaddr);
+		json_add_number(object, "at", row->at);
+		json_add_hex(object, "address", row->func->vaddr + row->at);
 		json_add_number(object, "calls", row->calls);
 		if (row->space)
 			add_process(object, row->space);
@@ -221,6 +224,7 @@ static void add_refused(struct json_object *top, const struct targets *targets)
 				continue;
 			row = json_append(refused);
 			json_add_text(row, "function", target_func(target, j)->name);
+			json_add_number(row, "at", site->place.at);
 			json_add_text(row, "file", target->name);
 			json_add_text(row, "reason", instr_reason_text(site->reason));
 		}

@@ -15,22 +15,17 @@ static int add_counters(struct count *count, const struct target *target, size_t
 			struct result_space *space, struct instr_err *err)
 {
 	const struct instr_plan *plan = target->plan[alternative];
-	size_t nr = plan->data_len / sizeof(uint64_t);
-	uint64_t *counters = calloc(nr, sizeof(*counters));
+	uint64_t *data = malloc(plan->data_len);
 	int code;
 
-	if (!counters)
+	if (!data)
 		out_of_memory();
 	code = instr_dev_data_read(count->dev, space->id, target->overlay_id[alternative],
-				   counters, nr, err);
-	for (size_t i = 0; i < plan->nr && !code; i++) {
-		const struct instr_plan_site *site = &plan->site[i];
-
-		if (site->how == INSTR_HOW_REFUSED)
-			continue;
-		space->calls[target->first + i] += counters[site->counter / sizeof(*counters)];
-	}
-	free(counters);
+				   data, plan->data_len / sizeof(*data), err);
+	for (size_t i = 0; i < plan->nr && !code; i++)
+		space->calls[target->first + i] +=
+			instr_plan_count(plan, &plan->site[i], data);
+	free(data);
 	return code;
 }
 

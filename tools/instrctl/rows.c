@@ -27,6 +27,7 @@ static void add_rows(const struct result *result, const struct target *target, s
 		.calls = sum(result, site),
 		.target = target,
 		.func = target_func(target, i),
+		.at = target_site(target, i)->place.at,
 	};
 
 	rows->uncalled += row.calls == 0;
@@ -49,7 +50,7 @@ static int compare(const void *a, const void *b)
 
 	if (x->calls != y->calls)
 		return x->calls < y->calls ? 1 : -1;
-	return strcmp(x->func->name, y->func->name);
+	return strcmp(x->func->name, y->func->name) ?: (x->at > y->at) - (x->at < y->at);
 }
 
 void rows_create(const struct targets *targets, const struct result *result,

@@ -2,7 +2,7 @@
 /*
  * The rows of a report, most calls first.
  *
- * There is one row a function. If the program was counted in several of its images
+ * There is one row a place. If the program was counted in several of its images
  * each has rows of its own, with its name in them.
  */
 #ifndef INSTRCTL_ROWS_H
@@ -14,6 +14,7 @@ struct row {
 	uint64_t calls;
 	const struct target *target;
 	const struct instr_func *func;
+	uint64_t at;		/* bytes from its entry */
 	const struct result_space *space;	/* NULL: of all of them */
 };
 

@@ -23,7 +23,7 @@ const char help_stat[] =
 	"program run unchanged.\n"
 	"\n"
 	"  -f, --function GLOB       functions of the program's own file (of a script: its\n"
-	"                            interpreter); 0xADDR: the one at that address\n"
+	"                            interpreter); NAME+OFFSET, 0xADDR: an instruction\n"
 	"  -f, --function FILE:GLOB  functions of a file: a path, or the name of a library\n"
 	"                            that the program has or will load\n"
 	"  -p, --pid PID             count in a process that runs\n"

@@ -102,8 +102,8 @@ static int match(struct target *target, struct instr_err *err)
 
 	if (code)
 		return code;
-	return instr_funcs_match(target->file, target->patterns.text, target->patterns.nr,
-				 &target->chosen, &target->nr, err);
+	return instr_places_match(target->file, target->patterns.text, target->patterns.nr,
+				  &target->chosen, &target->nr, err);
 }
 
 static uint64_t slab_vaddr(const struct instr_plan *plan, const struct instr_map *map)

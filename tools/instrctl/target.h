@@ -32,7 +32,7 @@ struct target {
 	struct patterns patterns;
 	struct instr_file *file;
 	const struct instr_func *func;
-	size_t *chosen;		/* indices of @func, as the sites of each plan */
+	struct instr_place *chosen;	/* as the sites of each plan */
 	size_t nr;
 	size_t first;		/* number of the first one among all targets' */
 	size_t nr_plans;
@@ -46,7 +46,7 @@ struct targets {
 	size_t nr_sites;	/* of all targets */
 };
 
-/* Each pattern is a GLOB, for the program's own functions, or a FILE:GLOB. */
+/* Each pattern is a GLOB or a place, for the program's own functions, or a FILE:GLOB. */
 int targets_create(struct subject *subject, const struct patterns *patterns,
 		   struct targets *ret, struct instr_err *err);
 void targets_destroy(struct targets *targets);
@@ -58,7 +58,7 @@ static inline const struct instr_plan_site *target_site(const struct target *tar
 
 static inline const struct instr_func *target_func(const struct target *target, size_t i)
 {
-	return &target->func[target_site(target, i)->func];
+	return &target->func[target_site(target, i)->place.func];
 }
 
 #endif

@@ -16,19 +16,25 @@
 #define LEA_RSP_DOWN	"\x48\x8d\x64\x24\x80"		/* lea -128(%rsp),%rsp */
 #define LEA_RSP_UP	"\x48\x8d\xa4\x24\x80\0\0\0"	/* lea 128(%rsp),%rsp */
 
-#define COUNT_LEN	8
+#define COUNT_LEN	7
 
-/* While there is a vfork child anywhere in the process, ask who we are. */
-static void emit_ask_and_count(struct emit *emit, struct instr_plan_site *site,
-			       const struct block_places *places)
+static void emit_look_at_gate(struct emit *emit, const struct block_places *places,
+			      uint8_t value)
 {
-	EMIT(emit, "\x80\x3d");			/* cmpb $0,gate(%rip) */
+	EMIT(emit, "\x80\x3d");			/* cmpb $value,gate(%rip) */
 	emit_relative(emit, places->control, 1);
-	emit_byte(emit, INSTR_GATE_OPEN);
+	emit_byte(emit, value);
+}
+
+/* Only a signal can interrupt the one thread that there is, and not this. */
+static void emit_count_alone(struct emit *emit, struct instr_plan_site *site,
+			     const struct block_places *places)
+{
+	emit_look_at_gate(emit, places, INSTR_GATE_SOLO);
 	EMIT(emit, "\x0f\x85");			/* jne slow */
 	emit_relative(emit, site->slow, 0);
 	site->count_at = (uint16_t)emit->len;
-	EMIT(emit, "\xf0\x48\xff\x05");		/* lock incq counter(%rip) */
+	EMIT(emit, "\x48\xff\x05");			/* incq counter(%rip) */
 	emit_relative(emit, places->counter, 0);
 }
 
@@ -36,44 +42,81 @@ static void emit_interceptor(struct emit *emit, struct instr_plan_site *site,
 			     const struct block_places *places)
 {
 	if (!site->flags_live) {
-		emit_ask_and_count(emit, site, places);
+		emit_count_alone(emit, site, places);
 		return;
 	}
 	EMIT(emit, LEA_RSP_DOWN
 		   "\x50"			/* push %rax */
 		   "\x9f"			/* lahf */
 		   "\x0f\x90\xc0");		/* seto %al */
-	emit_ask_and_count(emit, site, places);
+	emit_count_alone(emit, site, places);
 	EMIT(emit, "\x04\x7f"			/* add $127,%al */
 		   "\x9e"			/* sahf */
 		   "\x58"			/* pop %rax */
 		   LEA_RSP_UP);
 }
 
-static void emit_call(struct emit *emit, int64_t target)
+/*
+ * RAX becomes a guess at the processor's number. Whether it is right matters only
+ * to who else uses the cache line: stacks are often 8 MiB apart, or 64 KiB.
+ */
+static void emit_processor(struct emit *emit, const struct machine *machine)
 {
-	EMIT(emit, "\xe8");
-	emit_relative(emit, target, 0);
+	if (machine->has_rdpid)
+		EMIT(emit, "\xf3\x0f\xc7\xf8");	/* rdpid %rax */
+	else
+		EMIT(emit, "\x48\x89\xe0"		/* mov %rsp,%rax */
+			   "\x48\x89\xe1"		/* mov %rsp,%rcx */
+			   "\x48\xc1\xe8\x10"	/* shr $16,%rax */
+			   "\x48\xc1\xe9\x17"	/* shr $23,%rcx */
+			   "\x31\xc8");		/* xor %ecx,%eax */
 }
 
-/* The gate's two returns: the first goes on to count, the second leaves it out. */
+static void emit_count_in_shard(struct emit *emit, const struct block_places *places)
+{
+	emit_processor(emit, places->machine);
+	EMIT(emit, "\x83\xe0");			/* and $shards-1,%eax */
+	emit_byte(emit, (uint8_t)(places->machine->shards - 1));
+	EMIT(emit, "\x48\x69\xc0");			/* imul $shard_len,%rax,%rax */
+	emit_bytes(emit, &places->shard_len, sizeof(places->shard_len));
+	EMIT(emit, "\x48\x8d\x0d");			/* lea counter+shard_len(%rip),%rcx */
+	emit_relative(emit, places->counter + places->shard_len, 0);
+	EMIT(emit, "\xf0\x48\xff\x04\x01");	/* lock incq (%rcx,%rax) */
+}
+
+static void emit_call_gate(struct emit *emit, const struct block_places *places)
+{
+	EMIT(emit, "\xe8");
+	emit_relative(emit, places->gate, 0);
+}
+
+/*
+ *		cmpb	$INSTR_GATE_MANY,gate
+ *		je	count
+ *		call	gate
+ *		je	leave
+ *	count:	...
+ *	leave:	back behind the block's own count
+ */
 void block_emit_slow(struct emit *emit, const struct instr_plan_site *site,
 		     const struct block_places *places)
 {
-	int64_t count = site->block + site->count_at;
-	uint8_t skip_len = site->flags_live ? 5 : sizeof(LEA_RSP_UP) - 1 + 5;
+	size_t many, no;
 
 	if (!site->flags_live)
 		EMIT(emit, LEA_RSP_DOWN);
-	emit_call(emit, places->gate);
-	EMIT(emit, "\xeb");			/* jmp over what is skipped to */
-	emit_byte(emit, skip_len);
+	EMIT(emit, "\x50\x51");			/* push %rax; push %rcx */
+	emit_look_at_gate(emit, places, INSTR_GATE_MANY);
+	many = emit_forward(emit, 0x74);
+	emit_call_gate(emit, places);
+	no = emit_forward(emit, 0x74);
+	emit_land(emit, many);
+	emit_count_in_shard(emit, places);
+	emit_land(emit, no);
+	EMIT(emit, "\x59\x58");			/* pop %rcx; pop %rax */
 	if (!site->flags_live)
 		EMIT(emit, LEA_RSP_UP);
-	emit_jump(emit, count + COUNT_LEN);
-	if (!site->flags_live)
-		EMIT(emit, LEA_RSP_UP);
-	emit_jump(emit, count);
+	emit_jump(emit, site->block + site->count_at + COUNT_LEN);
 }
 
 static void emit_moved(struct emit *emit, const struct instr_plan_site *site,

@@ -5,12 +5,15 @@
 
 #include "emit.h"
 #include "libinstr.h"
+#include "machine.h"
 
 /* Where in the slab a block finds what it needs; positions. */
 struct block_places {
-	int64_t counter;
+	int64_t counter;	/* in the first shard */
 	int64_t control;	/* struct instr_control */
 	int64_t gate;		/* gate_emit() */
+	const struct machine *machine;
+	uint32_t shard_len;
 };
 
 /*
@@ -22,10 +25,10 @@ void block_emit(struct emit *emit, struct instr_plan_site *site,
 		const struct block_places *places);
 
 /*
- * Emits what lies at @site->slow: it asks the gate. The block was emitted before.
- * It has BLOCK_SLOW_MAX bytes at most.
+ * Emits what lies at @site->slow: how several threads count. The block was emitted
+ * before. It has BLOCK_SLOW_MAX bytes at most.
  */
-#define BLOCK_SLOW_MAX	40
+#define BLOCK_SLOW_MAX	80
 void block_emit_slow(struct emit *emit, const struct instr_plan_site *site,
 		     const struct block_places *places);
 

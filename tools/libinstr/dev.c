@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "clean.h"
 #include "err.h"
 
 /* What INSTR_SLAB_WRITE takes at once. */
@@ -153,7 +154,7 @@ static int write_run(struct instr_dev *dev, uint32_t overlay_id,
 
 	for (done = 0; done < chunk->len; done += len) {
 		len = chunk->len - done < WRITE_MAX ? chunk->len - done : WRITE_MAX;
-		struct instr_slab_write arg = {
+		struct instr_slab_io arg = {
 			.size = sizeof(arg),
 			.overlay_id = overlay_id,
 			.offset = chunk->offset + done,
@@ -167,7 +168,30 @@ static int write_run(struct instr_dev *dev, uint32_t overlay_id,
 	return 0;
 }
 
-int instr_dev_overlay_create(struct instr_dev *dev, const struct instr_plan *plan,
+/* Of other places than entries earlier sessions may have left some in the slab. */
+static int settle(struct instr_dev *dev, uint32_t overlay_id, struct instr_plan *plan,
+		  struct instr_err *err)
+{
+	struct instr_slab_io arg = {
+		.size = sizeof(arg),
+		.overlay_id = overlay_id,
+		.offset = plan->cells,
+		.len = plan->nr_cells * sizeof(struct instr_cell),
+	};
+	CLEAN(free) struct instr_cell *cells = malloc(arg.len + 1);
+	int code;
+
+	if (!cells)
+		return err_memory(err);
+	arg.ptr = (uintptr_t)cells;
+	if (!plan->nr_cells)
+		return 0;
+	code = dev_call(dev, INSTR_SLAB_READ, &arg);
+	return code ? dev_fail(err, code, "the slab's code") :
+		      instr_plan_settle(plan, cells, err);
+}
+
+int instr_dev_overlay_create(struct instr_dev *dev, struct instr_plan *plan,
 			     uint32_t *ret, struct instr_err *err)
 {
 	struct instr_overlay_create arg = {
@@ -182,6 +206,9 @@ int instr_dev_overlay_create(struct instr_dev *dev, const struct instr_plan *pla
 
 	if (code)
 		return create_fail(err, code, instr_file_path(plan->file));
+	code = settle(dev, arg.out_overlay_id, plan, err);
+	if (code)
+		return code;
 	for (size_t i = 0; i < plan->nr_chunks; i++) {
 		code = write_run(dev, arg.out_overlay_id, &plan->chunk[i], err);
 		if (code)

@@ -26,8 +26,11 @@ void instr_dev_close(struct instr_dev *dev);
 uint32_t instr_dev_session_id(const struct instr_dev *dev);
 int instr_dev_info(struct instr_dev *dev, struct instr_info *ret, struct instr_err *err);
 
-/* Makes an overlay of the plan's file and fills its slab; it shows nothing yet. */
-int instr_dev_overlay_create(struct instr_dev *dev, const struct instr_plan *plan,
+/*
+ * Makes an overlay of the plan's file, settles the plan, and fills its slab; it shows
+ * nothing yet.
+ */
+int instr_dev_overlay_create(struct instr_dev *dev, struct instr_plan *plan,
 			     uint32_t *ret, struct instr_err *err);
 int instr_dev_publish(struct instr_dev *dev, uint32_t overlay_id,
 		      const struct instr_plan *plan, struct instr_err *err);
@@ -43,7 +46,7 @@ int instr_dev_detach(struct instr_dev *dev, pid_t pid, struct instr_err *err);
  */
 int instr_dev_space_next(struct instr_dev *dev, struct instr_space_next *space,
 			 struct instr_err *err);
-/* The first @nr counters of the overlay's data in that space. */
+/* The first @nr words of the overlay's data in that space: for instr_plan_count(). */
 int instr_dev_data_read(struct instr_dev *dev, uint32_t space_id, uint32_t overlay_id,
 			uint64_t *counters, size_t nr, struct instr_err *err);
 

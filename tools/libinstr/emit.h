@@ -47,4 +47,21 @@ static inline void emit_jump(struct emit *emit, int64_t target)
 	emit_relative(emit, target, 0);
 }
 
+/*
+ * A short jump to what is not emitted yet: emit_land(), given what this returned,
+ * says that it is here.
+ */
+static inline size_t emit_forward(struct emit *emit, uint8_t opcode)
+{
+	emit_byte(emit, opcode);
+	emit_byte(emit, 0);
+	return emit->len;
+}
+
+static inline void emit_land(struct emit *emit, size_t from)
+{
+	if (emit->bytes)
+		emit->bytes[from - 1] = (uint8_t)(emit->len - from);
+}
+
 #endif

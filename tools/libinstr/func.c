@@ -277,6 +277,27 @@ uint64_t func_next_vaddr(const struct func_table *table, size_t func)
 	return func < table->nr ? table->func[func].vaddr : UINT64_MAX;
 }
 
+bool func_find(const struct func_table *table, uint64_t vaddr, size_t *ret)
+{
+	size_t first = 0, end = table->nr;
+
+	/* The last one that begins at or before it. */
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (table->func[middle].vaddr <= vaddr)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	if (!first || vaddr - table->func[first - 1].vaddr >= table->func[first - 1].size)
+		return false;
+	for (first--; table->func[first].is_alias; first--)
+		;
+	*ret = first;
+	return true;
+}
+
 int instr_file_funcs(struct instr_file *file, const struct instr_func **ret,
 		     size_t *nr, struct instr_err *err)
 {

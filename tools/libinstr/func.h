@@ -19,4 +19,7 @@ void func_table_destroy(struct func_table *table);
 /* The vaddr at which the next function behind @func begins; UINT64_MAX: none. */
 uint64_t func_next_vaddr(const struct func_table *table, size_t func);
 
+/* The function that has @vaddr, the first of its aliases. */
+bool func_find(const struct func_table *table, uint64_t vaddr, size_t *ret);
+
 #endif

@@ -10,25 +10,10 @@
 
 #include <stddef.h>
 
-/* A short jump to what is not emitted yet; gate_land() says that it is here. */
-static size_t emit_forward(struct emit *emit, uint8_t opcode)
-{
-	emit_byte(emit, opcode);
-	emit_byte(emit, 0);
-	return emit->len;
-}
-
-static void gate_land(struct emit *emit, size_t from)
-{
-	if (emit->bytes)
-		emit->bytes[from - 1] = (uint8_t)(emit->len - from);
-}
-
 void gate_emit(struct emit *emit, int64_t control)
 {
 	size_t shut, end, ours, loop;
 
-	EMIT(emit, "\x50\x51");			/* push %rax; push %rcx */
 	/* It may have opened since the block looked; then the list is empty. */
 	EMIT(emit, "\x80\x3d");			/* cmpb $INSTR_GATE_SHUT,gate(%rip) */
 	emit_relative(emit, control, 1);
@@ -39,15 +24,14 @@ void gate_emit(struct emit *emit, int64_t control)
 	emit_relative(emit, control + (int64_t)offsetof(struct instr_control, vfork), 0);
 	loop = emit->len;
 	EMIT(emit, "\x48\x83\x39\x00");		/* cmpq $0,(%rcx) */
-	end = emit_forward(emit, 0x74);			/* je out */
+	end = emit_forward(emit, 0x74);			/* je count */
 	EMIT(emit, "\x48\x39\x01");			/* cmp %rax,(%rcx) */
 	ours = emit_forward(emit, 0x74);		/* je skip */
 	EMIT(emit, "\x48\x83\xc1\x08\xeb");	/* add $8,%rcx; jmp loop */
 	emit_byte(emit, (uint8_t)(loop - emit->len - 1));
-	gate_land(emit, shut);
-	gate_land(emit, ours);
-	EMIT(emit, "\x48\x83\x44\x24\x10");	/* addq $GATE_SKIP,16(%rsp) */
-	emit_byte(emit, GATE_SKIP);
-	gate_land(emit, end);
-	EMIT(emit, "\x59\x58\xc3");			/* pop %rcx; pop %rax; ret */
+	emit_land(emit, end);
+	EMIT(emit, "\x48\x85\xe4");			/* count: test %rsp,%rsp */
+	emit_land(emit, shut);
+	emit_land(emit, ours);
+	EMIT(emit, "\xc3");				/* skip: ret */
 }

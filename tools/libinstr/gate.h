@@ -5,14 +5,10 @@
 
 #include "emit.h"
 
-/* What a call of the gate leaves out when it returns, for threads that do not. */
-#define GATE_SKIP	2
-
 /*
  * Emits the routine, which looks at the struct instr_control at position
- * @control. It is called with the red zone out of the way, keeps all registers
- * but the flags, and returns GATE_SKIP bytes further on if the thread does not
- * count.
+ * @control. It is called with the red zone out of the way, changes RAX, RCX and
+ * flags, and returns with ZF set if the thread does not count.
  */
 void gate_emit(struct emit *emit, int64_t control);
 

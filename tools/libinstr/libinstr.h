@@ -90,15 +90,27 @@ struct instr_func {
 int instr_file_funcs(struct instr_file *file, const struct instr_func **ret,
 		     size_t *nr, struct instr_err *err);
 
+/* An instruction: @at bytes behind the entry of a function. */
+struct instr_place {
+	size_t func;		/* index into instr_file_funcs() */
+	uint64_t at;		/* 0: the entry itself */
+};
+
+/* Writes "NAME" or "NAME+0x12" to @text, and returns that. */
+const char *instr_place_name(const struct instr_func *func, uint64_t at, char *text,
+			     size_t text_len);
+
 /*
- * Indices of the functions that one of @globs names: fnmatch(3) patterns on the
- * name or an alias, "0xADDR" the function that begins at vaddr ADDR. Ascending,
- * aliases of one address once, under the name that matched. -ENOENT when a glob
- * names none: the sentence says which and suggests the nearest name.
+ * The places that one of @globs names: fnmatch(3) patterns on the name of a function
+ * or an alias; "NAME+OFFSET" an instruction inside of it; "0xADDR" the one at vaddr
+ * ADDR. With an indirect function (@is_ifunc) come those that it chooses among.
+ * Ascending, those at one address once, under the name that matched. -ENOENT
+ * when a glob names none: the sentence says which and suggests the nearest name.
+ * -EINVAL: OFFSET is not where an instruction begins; it says which are.
  */
-int instr_funcs_match(struct instr_file *file, const char *const *globs,
-		      size_t nr_globs, size_t **ret, size_t *nr,
-		      struct instr_err *err);
+int instr_places_match(struct instr_file *file, const char *const *globs,
+		       size_t nr_globs, struct instr_place **ret, size_t *nr,
+		       struct instr_err *err);
 
 /* ---- plan.c: where the probes go ------------------------------------------ */
 
@@ -117,13 +129,14 @@ enum instr_reason {
 	INSTR_REASON_LOOP,	/* the function branches back into the jump */
 	INSTR_REASON_NEIGHBOUR,	/* another function begins within the jump */
 	INSTR_REASON_INSN,	/* an instruction within the jump can't be moved */
-	INSTR_REASON_ROOM,	/* no room for the slot */
+	INSTR_REASON_INSIDE,	/* it is not the entry of a function */
+	INSTR_REASON_PROBE,	/* another probe lies within the jump */
 	/* refused: */
-	INSTR_REASON_IFUNC,
 	INSTR_REASON_SIGNAL_FRAME,
 	INSTR_REASON_UNDECODABLE,
-	INSTR_REASON_UNMOVABLE,	/* its first instruction can't be moved */
-	INSTR_REASON_BREAKPOINT,	/* its first instruction is int3 */
+	INSTR_REASON_UNMOVABLE,	/* the instruction can't be moved */
+	INSTR_REASON_BREAKPOINT,	/* the instruction is int3 */
+	INSTR_REASON_BOUNDARY,	/* no instruction is known to begin there */
 	INSTR_REASON_SEGMENT,	/* not in the text segment, or beyond the file's end */
 	INSTR_REASON_RSEQ,	/* in a restartable sequence */
 	INSTR_REASON_MAX,
@@ -165,7 +178,7 @@ struct instr_moved {
 #define INSTR_MOVED_MAX		16
 
 struct instr_plan_site {
-	size_t func;		/* index into instr_file_funcs() */
+	struct instr_place place;
 	enum instr_how how;
 	enum instr_reason reason;
 	uint64_t offset;
@@ -180,12 +193,13 @@ struct instr_plan_site {
 	uint16_t block_len;
 	uint16_t count_at;	/* in the block: the instruction that counts */
 	uint16_t displaced_at;	/* ... where the displaced code begins */
-	int64_t slow;		/* where the block asks whether to count at all */
+	int64_t slow;		/* how several threads count */
+	uint32_t cell;		/* number of its cell; 0: its place is its function's */
 	bool flags_live;	/* the interceptor must keep the flags */
 	bool returns;		/* a jump back follows the displaced code */
 	uint8_t nr_moved;
 	struct instr_moved moved[INSTR_MOVED_MAX];
-	uint64_t counter;	/* offset of its __u64 in the slab's data; refused: 0 */
+	uint64_t counter;	/* offset in the slab's data: see instr_plan_count(); refused: 0 */
 };
 
 /*
@@ -198,7 +212,19 @@ struct instr_descriptor {
 	uint64_t length;	/* of its code */
 	int64_t distance;	/* 5 + rel32: from a site's E9 to its slot */
 	uint64_t reference;	/* data: offset of the first counter, behind struct instr_control */
-	uint64_t nr;		/* counters of all functions, in the order of their offsets */
+	uint64_t nr;		/* of counters: functions by their offsets, then cells */
+	uint32_t nr_shards;	/* of the data: each has all counters */
+	uint32_t shard_len;	/* bytes from a counter to its next shard */
+};
+
+/*
+ * What is not a function's entry has no place that is known in advance: it gets a
+ * cell, which says whose it is. A cell's number n stands for the nth of them.
+ */
+struct instr_cell {
+	uint64_t site;		/* offset + 1; 0: the cell is free */
+	uint8_t reserved[8];
+	uint8_t code[240];
 };
 
 /* A run of slab code. */
@@ -214,8 +240,14 @@ struct instr_plan {
 	size_t nr;		/* as many as were asked for, in their order */
 	struct instr_plan_site *site;
 
-	/* The slab has room for all functions of the file, whichever are asked for. */
+	/*
+	 * The slab has room for all functions of the file, whichever are asked for,
+	 * and for @nr_cells other places.
+	 */
 	size_t nr_counters;
+	uint32_t nr_shards, shard_len;
+	uint32_t nr_cells;
+	uint64_t cells;		/* offset of the first in the slab's code */
 	int64_t slab_start;	/* position; page-aligned, as the lengths are */
 	uint64_t code_len;
 	uint64_t data_len;
@@ -231,17 +263,27 @@ struct instr_plan {
 };
 
 /*
- * Plans a counting probe at the entry of each function. The code
- * begins with struct instr_descriptor, the data with struct instr_control. Sites
- * that can't be probed are in the plan, refused. -ENOSPC: none can, or the slab
- * would lie in the file's own image. -EINVAL: @funcs name an address twice or are
- * not ascending, or @distance is not one of instr_distances(). -E2BIG: more than
- * one overlay may have.
+ * Plans a counting probe at each place. The code begins with struct
+ * instr_descriptor, the data with struct instr_control. Sites that can't be probed
+ * are in the plan, refused. -ENOSPC: none can, or the slab would lie in the file's
+ * own image. -EINVAL: @places name an address twice or are not ascending, or
+ * @distance is not one of instr_distances(). -E2BIG: more than one overlay may have.
  */
-int instr_plan_create(struct instr_file *file, const size_t *funcs, size_t nr,
-		      struct instr_distance distance, struct instr_plan **ret,
-		      struct instr_err *err);
+int instr_plan_create(struct instr_file *file, const struct instr_place *places,
+		      size_t nr, struct instr_distance distance,
+		      struct instr_plan **ret, struct instr_err *err);
 void instr_plan_destroy(struct instr_plan *plan);
+
+/*
+ * Fits the plan to a slab that has served others: @cells is what its cells hold,
+ * all of them. A place that has a cell keeps it. -ENOSPC: there are too few.
+ */
+int instr_plan_settle(struct instr_plan *plan, const struct instr_cell *cells,
+		      struct instr_err *err);
+
+/* The calls of @site, out of the slab's data, as many bytes as the plan says. */
+uint64_t instr_plan_count(const struct instr_plan *plan,
+			  const struct instr_plan_site *site, const void *data);
 
 /* The code of a site's block as it will lie in the slab. */
 const uint8_t *instr_plan_block(const struct instr_plan *plan,

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Matching: which functions are meant by a name, a pattern or an address. A
+ * Matching: which places are meant by a name, a pattern or an address. A
  * name that names nothing is a mistake, so the sentence offers the nearest one.
  */
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <stdio.h>
 
+#include "array.h"
+#include "boundary.h"
 #include "clean.h"
 #include "err.h"
 #include "file.h"
 #include "func.h"
+#include "ifunc.h"
 
 /* Longer names are not compared with each other: no one mistypes those. */
 #define NAME_MAX_DISTANCE 128
@@ -75,112 +79,253 @@ static int match_nothing(const struct instr_file *file, const struct func_table 
 	return nearest ? instr_hint(err, code, "the nearest name is '%s'", nearest) : code;
 }
 
-/* ---- marking: meant[i] is set for each function that is meant ----------------- */
-
-static bool mark_address(const struct func_table *table, uint64_t vaddr, bool *meant)
+const char *instr_place_name(const struct instr_func *func, uint64_t at, char *text,
+			     size_t text_len)
 {
-	size_t first = 0, end = table->nr;
-
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
-
-		if (table->func[middle].vaddr < vaddr)
-			first = middle + 1;
-		else
-			end = middle;
-	}
-	if (first == table->nr || table->func[first].vaddr != vaddr)
-		return false;
-	meant[first] = true;
-	return true;
+	if (at)
+		snprintf(text, text_len, "%s+0x%" PRIx64, func->name, at);
+	else
+		snprintf(text, text_len, "%s", func->name);
+	return text;
 }
 
-static bool mark_name(const struct func_table *table, const char *name, bool *meant)
-{
-	size_t first = 0, end = table->nr;
-	bool found = false;
+/* ---- what is meant ------------------------------------------------------------ */
 
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
+/* Places, in the order in which the patterns name them. */
+struct meant {
+	struct instr_place *place;
+	size_t nr;
+	bool no_memory;
+};
+
+static void meant_add(struct meant *meant, size_t func, uint64_t at)
+{
+	struct instr_place place = { func, at };
+
+	meant->no_memory |= !ARRAY_PUSH(meant->place, meant->nr, place);
+}
+
+/* [*first, the return value) of the names are @name. */
+static size_t find_name(const struct func_table *table, const char *name, size_t *first)
+{
+	size_t end = table->nr;
+
+	for (*first = 0; *first < end;) {
+		size_t middle = *first + (end - *first) / 2;
 
 		if (strcmp(table->by_name[middle]->name, name) < 0)
-			first = middle + 1;
+			*first = middle + 1;
 		else
 			end = middle;
 	}
-	for (; first < table->nr; first++) {
-		const struct instr_func *func = table->by_name[first];
+	while (end < table->nr && !strcmp(table->by_name[end]->name, name))
+		end++;
+	return end;
+}
 
-		if (strcmp(func->name, name))
-			break;
-		meant[func - table->func] = found = true;
-	}
+static bool add_name(const struct func_table *table, const char *name, uint64_t at,
+		     struct meant *meant)
+{
+	size_t first, end = find_name(table, name, &first);
+	bool found = first < end;
+
+	for (; first < end; first++)
+		meant_add(meant, (size_t)(table->by_name[first] - table->func), at);
 	return found;
 }
 
-static bool mark_pattern(const struct func_table *table, const char *glob, bool *meant)
+static bool add_pattern(const struct func_table *table, const char *glob,
+			struct meant *meant)
 {
-	bool found = false;
+	size_t before = meant->nr;
 
 	for (size_t i = 0; i < table->nr; i++) {
 		if (!fnmatch(glob, table->func[i].name, 0))
-			meant[i] = found = true;
+			meant_add(meant, i, 0);
 	}
+	return meant->nr > before;
+}
+
+/* A number and nothing else. */
+static bool parse_number(const char *text, int base, uint64_t *ret)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+	char *end;
+
+	if (!*text || !memchr(digits, *text, base == 10 ? 10 : sizeof(digits) - 1))
+		return false;
+	errno = 0;
+	*ret = strtoull(text, &end, base);
+	return !errno && !*end;
+}
+
+static bool parse_address(const char *text, uint64_t *ret)
+{
+	return text[0] == '0' && text[1] == 'x' && parse_number(text + 2, 16, ret);
+}
+
+static bool parse_offset(const char *text, uint64_t *ret)
+{
+	return parse_address(text, ret) || parse_number(text, 10, ret);
+}
+
+static bool add_address(const struct func_table *table, uint64_t vaddr, struct meant *meant)
+{
+	size_t func;
+
+	if (!func_find(table, vaddr, &func))
+		return false;
+	meant_add(meant, func, vaddr - table->func[func].vaddr);
+	return true;
+}
+
+/* NAME+OFFSET; the names of operators may have a '+' too. */
+static bool add_inside(const struct func_table *table, const char *text, struct meant *meant)
+{
+	const char *plus = strrchr(text, '+');
+	uint64_t at;
+	bool found;
+
+	if (!plus || !parse_offset(plus + 1, &at))
+		return false;
+
+	CLEAN(free) char *name = strndup(text, (size_t)(plus - text));
+
+	meant->no_memory |= !name;
+	found = name && add_name(table, name, at, meant);
 	return found;
 }
 
-/* "0x" and nothing but hexadecimal digits. */
-static bool parse_address(const char *text, uint64_t *ret)
-{
-	char *end;
-
-	if (text[0] != '0' || text[1] != 'x' || !text[2] ||
-	    strspn(text + 2, "0123456789abcdefABCDEF") != strlen(text + 2))
-		return false;
-	errno = 0;
-	*ret = strtoull(text, &end, 16);
-	return !errno;
-}
-
-static bool mark(const struct func_table *table, const char *glob, bool *meant)
+static bool add(const struct func_table *table, const char *glob, struct meant *meant)
 {
 	uint64_t vaddr;
 
 	if (parse_address(glob, &vaddr))
-		return mark_address(table, vaddr, meant);
+		return add_address(table, vaddr, meant);
 	/* A name comes before a pattern: "operator new[]" is a name. */
-	if (mark_name(table, glob, meant))
+	if (add_name(table, glob, 0, meant) || add_inside(table, glob, meant))
 		return true;
-	return glob[strcspn(glob, "*?[\\")] && mark_pattern(table, glob, meant);
+	return glob[strcspn(glob, "*?[\\")] && add_pattern(table, glob, meant);
 }
 
-int instr_funcs_match(struct instr_file *file, const char *const *globs,
-		      size_t nr_globs, size_t **ret, size_t *nr,
+/* Whoever names an indirect function means its implementations. */
+static void add_choices(const struct instr_file *file, const struct func_table *table,
+			struct meant *meant)
+{
+	CLEAN(free) size_t *choice = NULL;
+	size_t nr = 0;
+
+	for (size_t i = 0; i < meant->nr; i++) {
+		if (!meant->place[i].at && table->func[meant->place[i].func].is_ifunc)
+			meant->no_memory |= !ifunc_choices(file, table, meant->place[i].func,
+							   &choice, &nr);
+	}
+	for (size_t i = 0; i < nr; i++)
+		meant_add(meant, choice[i], 0);
+}
+
+/* ---- boundaries --------------------------------------------------------------- */
+
+static int fail_boundary(const struct instr_file *file, const struct instr_func *func,
+			 uint64_t at, int code, const struct boundary *boundary,
+			 struct instr_err *err)
+{
+	if (code == -EINVAL)
+		return instr_fail(err, -EINVAL,
+				  "%s: %s+0x%" PRIx64 " is within an instruction, from +0x%"
+				  PRIx64 " to +0x%" PRIx64, file->path, func->name, at,
+				  boundary->before, boundary->after);
+	return instr_fail(err, -EINVAL,
+			  "%s: what is at %s+0x%" PRIx64 " is not known: there is no instruction at +0x%"
+			  PRIx64, file->path, func->name, at, boundary->before);
+}
+
+static int check_boundary(const struct instr_file *file, const struct func_table *table,
+			  struct instr_place place, struct instr_err *err)
+{
+	const struct instr_func *func = &table->func[place.func];
+	uint64_t room = file_room_at(file, func->vaddr);
+	struct boundary boundary;
+	int code;
+
+	if (place.at >= func->size || place.at >= room)
+		return instr_fail(err, -EINVAL, "%s: %s has only 0x%" PRIx64 " bytes",
+				  file->path, func->name, func->size);
+	code = boundary_find(file_bytes_at(file, func->vaddr, room), room, place.at,
+			     &boundary);
+	return code ? fail_boundary(file, func, place.at, code, &boundary, err) : 0;
+}
+
+/* ---- in order ----------------------------------------------------------------- */
+
+static int place_compare(const void *a, const void *b, void *table)
+{
+	const struct instr_func *func = ((const struct func_table *)table)->func;
+	const struct instr_place *x = a, *y = b;
+	uint64_t x_vaddr = func[x->func].vaddr + x->at, y_vaddr = func[y->func].vaddr + y->at;
+
+	if (x_vaddr != y_vaddr)
+		return x_vaddr < y_vaddr ? -1 : 1;
+	return (x->func > y->func) - (x->func < y->func);
+}
+
+/* Ascending, and each address once. */
+static void meant_settle(struct meant *meant, const struct func_table *table)
+{
+	size_t nr = 0;
+
+	if (!meant->nr)
+		return;
+	qsort_r(meant->place, meant->nr, sizeof(*meant->place), place_compare, (void *)table);
+	for (size_t i = 0; i < meant->nr; i++) {
+		const struct instr_place *last = nr ? &meant->place[nr - 1] : NULL;
+
+		if (last && table->func[last->func].vaddr + last->at ==
+			    table->func[meant->place[i].func].vaddr + meant->place[i].at)
+			continue;
+		meant->place[nr++] = meant->place[i];
+	}
+	meant->nr = nr;
+}
+
+static int meant_find(const struct instr_file *file, const struct func_table *table,
+		      const char *const *globs, size_t nr_globs, struct meant *meant,
 		      struct instr_err *err)
 {
+	int code = 0;
+
+	for (size_t i = 0; i < nr_globs; i++) {
+		if (!add(table, globs[i], meant))
+			return meant->no_memory ? err_memory(err) :
+						  match_nothing(file, table, globs[i], err);
+	}
+	add_choices(file, table, meant);
+	if (meant->no_memory)
+		return err_memory(err);
+	meant_settle(meant, table);
+	for (size_t i = 0; i < meant->nr && !code; i++) {
+		if (meant->place[i].at)
+			code = check_boundary(file, table, meant->place[i], err);
+	}
+	return code;
+}
+
+int instr_places_match(struct instr_file *file, const char *const *globs,
+		       size_t nr_globs, struct instr_place **ret, size_t *nr,
+		       struct instr_err *err)
+{
 	const struct func_table *table;
+	struct meant meant = { 0 };
 	int code = func_table_get(file, &table, err);
 
 	if (code)
 		return code;
-
-	CLEAN(free) bool *meant = calloc(table->nr + 1, sizeof(*meant));
-	CLEAN(free) size_t *func = calloc(table->nr + 1, sizeof(*func));
-	size_t found = 0;
-
-	if (!meant || !func)
-		return err_memory(err);
-	for (size_t i = 0; i < nr_globs; i++) {
-		if (!mark(table, globs[i], meant))
-			return match_nothing(file, table, globs[i], err);
+	code = meant_find(file, table, globs, nr_globs, &meant, err);
+	if (code) {
+		free(meant.place);
+		return code;
 	}
-	for (size_t i = 0; i < table->nr; i++) {
-		bool repeats = found && table->func[func[found - 1]].vaddr == table->func[i].vaddr;
-
-		if (meant[i] && !repeats)
-			func[found++] = i;
-	}
-	*ret = TAKE(func);
-	*nr = found;
+	*ret = meant.place;
+	*nr = meant.nr;
 	return 0;
 }

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "block.h"
@@ -51,12 +52,13 @@ const char *instr_reason_text(enum instr_reason reason)
 		[INSTR_REASON_LOOP] = "the function branches back into the jump",
 		[INSTR_REASON_NEIGHBOUR] = "another function begins within the jump",
 		[INSTR_REASON_INSN] = "an instruction within the jump can't be moved",
-		[INSTR_REASON_ROOM] = "there is no room for the slot",
-		[INSTR_REASON_IFUNC] = "it chooses among implementations (ifunc)",
+		[INSTR_REASON_INSIDE] = "it is inside of a function",
+		[INSTR_REASON_PROBE] = "another probe lies within the jump",
 		[INSTR_REASON_SIGNAL_FRAME] = "signal handlers return to it",
-		[INSTR_REASON_UNDECODABLE] = "its first instruction is not known",
-		[INSTR_REASON_UNMOVABLE] = "its first instruction can't be moved",
-		[INSTR_REASON_BREAKPOINT] = "its first instruction is a breakpoint",
+		[INSTR_REASON_UNDECODABLE] = "the instruction is not known",
+		[INSTR_REASON_UNMOVABLE] = "the instruction can't be moved",
+		[INSTR_REASON_BREAKPOINT] = "the instruction is a breakpoint",
+		[INSTR_REASON_BOUNDARY] = "no instruction is known to begin there",
 		[INSTR_REASON_SEGMENT] = "it is not in the text segment of the file",
 		[INSTR_REASON_RSEQ] = "it is in a restartable sequence",
 	};
@@ -66,16 +68,25 @@ const char *instr_reason_text(enum instr_reason reason)
 
 /* ---- sites ------------------------------------------------------------------ */
 
-static int check_functions(const struct instr_file *file, const struct func_table *funcs,
-			   const size_t *func, size_t nr, struct instr_err *err)
+static uint64_t place_vaddr(const struct func_table *funcs, struct instr_place place)
+{
+	return funcs->func[place.func].vaddr + place.at;
+}
+
+static int check_places(const struct instr_file *file, const struct func_table *funcs,
+			const struct instr_place *place, size_t nr, struct instr_err *err)
 {
 	for (size_t i = 0; i < nr; i++) {
-		if (func[i] >= funcs->nr)
+		if (place[i].func >= funcs->nr)
 			return instr_fail(err, -EINVAL, "%s: there is no function %zu",
-					  file->path, func[i]);
-		if (i && funcs->func[func[i]].vaddr <= funcs->func[func[i - 1]].vaddr)
+					  file->path, place[i].func);
+		if (place[i].at >= funcs->func[place[i].func].size)
+			return instr_fail(err, -EINVAL, "%s: %s ends before byte %" PRIu64,
+					  file->path, funcs->func[place[i].func].name,
+					  place[i].at);
+		if (i && place_vaddr(funcs, place[i]) <= place_vaddr(funcs, place[i - 1]))
 			return instr_fail(err, -EINVAL,
-					  "%s: functions asked for twice, or in no order",
+					  "%s: places asked for twice, or in no order",
 					  file->path);
 	}
 	return 0;
@@ -97,38 +108,33 @@ static int check_distance(const struct instr_file *file, struct instr_distance d
  * Blocks lie from the slab's start to the end of the text's image and, if none
  * of them fits there, as much behind it as all of them need.
  */
-static void text_set_bounds(struct site_text *text, const struct instr_file *file, size_t nr)
+static void text_set_bounds(struct site_text *text, const struct instr_file *file,
+			    uint32_t nr_cells)
 {
 	uint64_t end = file->text->p_offset + text->len;
+	uint64_t overflow = text->funcs->nr * (INSTR_BLOCK_MAX + BLOCK_SLOW_MAX);
 
 	text->lowest = slab_start(text->distance, file->text->p_offset);
-	text->highest = slab_start(text->distance, end) +
-			(int64_t)(3 * PAGE + nr * (INSTR_BLOCK_MAX + BLOCK_SLOW_MAX));
+	text->highest = slab_start(text->distance, end) + (int64_t)(4 * PAGE + overflow) +
+			nr_cells * (int64_t)sizeof(struct instr_cell);
 }
 
-static int plan_sites(struct plan *plan, const struct func_table *funcs,
-		      const size_t *func, struct instr_err *err)
+static int text_init(struct site_text *text, const struct instr_plan *plan,
+		     const struct func_table *funcs, struct instr_err *err)
 {
-	const struct instr_file *file = plan->plan.file;
-	struct site_text text = {
+	const struct instr_file *file = plan->file;
+
+	*text = (struct site_text){
 		.funcs = funcs,
 		.bytes = file_text(file),
 		.len = file->text_len,
 		.vaddr = file->text->p_vaddr,
-		.distance = plan->plan.distance,
+		.distance = plan->distance,
 	};
-	int code;
-
-	if (!text.bytes)
+	if (!text->bytes)
 		return instr_fail(err, -EIO, "%s: its text can't be read", file->path);
-	code = rseq_read(file, &text.rseq, &text.nr_rseq, err);
-	if (code)
-		return code;
-	text_set_bounds(&text, file, plan->plan.nr);
-	for (size_t i = 0; i < plan->plan.nr; i++)
-		site_plan(&text, func[i], &plan->plan.site[i]);
-	free(text.rseq);
-	return 0;
+	text_set_bounds(text, file, plan->nr_cells);
+	return rseq_read(file, &text->rseq, &text->nr_rseq, err);
 }
 
 /* The first site that there will be; NULL: none. */
@@ -198,6 +204,8 @@ static int plan_for_kernel(struct instr_plan *plan, struct instr_err *err)
 		return instr_fail(err, -E2BIG, "%s: too many functions to instrument at once",
 				  plan->file->path);
 
+	free(plan->sites);
+	free(plan->traps);
 	plan->sites = site = calloc(plan->nr_sites, sizeof(*plan->sites));
 	plan->traps = calloc(nr_traps + 1, sizeof(*plan->traps));
 	if (!plan->sites || !plan->traps)
@@ -242,26 +250,12 @@ static int fail_none(const struct instr_plan *plan, struct instr_err *err)
 			  plan->file->path);
 }
 
-/* Of the sites of all functions, those that were asked for stay. */
-static void keep_sites(struct instr_plan *plan, const size_t *func, size_t nr)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < plan->nr && kept < nr; i++) {
-		if (plan->site[i].func != func[kept])
-			continue;
-		plan->site[kept++] = plan->site[i];
-		plan->nr_sites += plan->site[i].how != INSTR_HOW_REFUSED;
-	}
-	plan->nr = kept;
-}
-
 /*
  * All functions of the file, each address once: under the name that it was asked
  * for by, if it was.
  */
-static size_t *all_functions(const struct func_table *funcs, const size_t *func,
-			     size_t nr, size_t *ret)
+static size_t *all_functions(const struct func_table *funcs,
+			     const struct instr_place *place, size_t nr, size_t *ret)
 {
 	size_t *all = calloc(funcs->nr + 1, sizeof(*all));
 	size_t asked = 0, n = 0;
@@ -269,58 +263,186 @@ static size_t *all_functions(const struct func_table *funcs, const size_t *func,
 	for (size_t i = 0; all && i < funcs->nr; i++) {
 		if (!n || funcs->func[i].vaddr != funcs->func[all[n - 1]].vaddr)
 			all[n++] = i;
-		if (asked < nr && func[asked] == i) {
-			all[n - 1] = i;
+		while (asked < nr && place[asked].func < i)
 			asked++;
-		}
+		if (asked < nr && place[asked].func == i)
+			all[n - 1] = i;
 	}
 	*ret = n;
 	return all;
 }
 
-static int plan_slab(struct plan *plan, const size_t *func, size_t nr, struct instr_err *err)
+/* The entries of all functions: they decide on the layout. */
+static int plan_entries(struct instr_plan *plan, const struct site_text *text,
+			const struct instr_place *place, size_t nr, struct instr_err *err)
 {
-	const struct instr_plan_site *first = first_site(&plan->plan);
-	uint64_t total;
-	int code;
+	CLEAN(free) size_t *all = all_functions(text->funcs, place, nr, &plan->nr);
 
-	if (!first)
-		return fail_none(&plan->plan, err);
-	plan->plan.slab_start = slab_start(plan->plan.distance, first->offset);
-	code = slab_lay_out(&plan->plan, err);
-	if (code)
-		return code;
-	code = check_place(&plan->plan, err);
-	if (code)
-		return code;
-	plan->plan.layout = slab_layout(&plan->plan);
-	keep_sites(&plan->plan, func, nr);
-	if (!plan->plan.nr_sites)
-		return fail_none(&plan->plan, err);
-	code = slab_cover(&plan->plan, &total, err);
-	if (code)
-		return code;
-	plan->code = calloc(total, 1);
-	if (!plan->code)
+	if (!all)
 		return err_memory(err);
-	slab_fill(&plan->plan, plan->code);
+	plan->site = calloc(plan->nr + 1, sizeof(*plan->site));
+	if (!plan->site)
+		return err_memory(err);
+	for (size_t i = 0; i < plan->nr; i++)
+		site_plan(text, all[i], &plan->site[i]);
 	return 0;
 }
 
-int instr_plan_create(struct instr_file *file, const size_t *funcs, size_t nr,
-		      struct instr_distance distance, struct instr_plan **ret,
-		      struct instr_err *err)
+static int plan_layout(struct instr_plan *plan, struct instr_err *err)
 {
-	const struct func_table *table;
+	const struct instr_plan_site *first = first_site(plan);
 	int code;
 
-	code = func_table_get(file, &table, err);
+	if (!first)
+		return fail_none(plan, err);
+	plan->slab_start = slab_start(plan->distance, first->offset);
+	code = slab_lay_out(plan, err);
 	if (code)
 		return code;
-	code = check_functions(file, table, funcs, nr, err);
+	plan->layout = slab_layout(plan);
+	return check_place(plan, err);
+}
+
+/*
+ * Of the sites of all entries those that were asked for stay, and other places
+ * come between them.
+ */
+static int choose_sites(struct instr_plan *plan, const struct site_text *text,
+			const struct instr_place *place, size_t nr, struct instr_err *err)
+{
+	struct instr_plan_site *site = calloc(nr + 1, sizeof(*site));
+	const struct instr_plan_site *entry = plan->site;
+
+	if (!site)
+		return err_memory(err);
+	for (size_t i = 0; i < nr; i++) {
+		if (place[i].at) {
+			site_plan_trap(text, place[i], INSTR_REASON_INSIDE, &site[i]);
+			continue;
+		}
+		while (entry->place.func != place[i].func)
+			entry++;
+		site[i] = *entry;
+	}
+	free(plan->site);
+	plan->site = site;
+	plan->nr = nr;
+	return 0;
+}
+
+/* A jump displaces all of its window, so that a probe in it would not be passed. */
+static void keep_windows_apart(struct instr_plan *plan, const struct site_text *text)
+{
+	for (size_t i = 0; i + 1 < plan->nr; i++) {
+		struct instr_plan_site *site = &plan->site[i];
+
+		if (site->offset + site->window_len > site[1].offset)
+			site_plan_trap(text, site->place, INSTR_REASON_PROBE, site);
+	}
+}
+
+static bool site_wants_cell(const struct instr_plan_site *site)
+{
+	return site->reason == INSTR_REASON_INSIDE || site->reason == INSTR_REASON_PROBE;
+}
+
+/* The sites' bytes, once each has its place. */
+static int plan_write(struct instr_plan *plan, struct instr_err *err)
+{
+	uint64_t total;
+	int code;
+
+	free(plan->chunk);
+	plan->chunk = NULL;
+	plan->nr_chunks = 0;
+	free(plan_of(plan)->code);
+	plan_of(plan)->code = NULL;
+	code = slab_cover(plan, &total, err);
 	if (code)
 		return code;
-	code = check_distance(file, distance, err);
+	plan_of(plan)->code = calloc(total, 1);
+	if (!plan_of(plan)->code)
+		return err_memory(err);
+	slab_fill(plan, plan_of(plan)->code);
+	return plan_for_kernel(plan, err);
+}
+
+/* The cell that is @site's already, or the first free one from *next on; 0: none. */
+static uint32_t find_cell(const struct instr_plan *plan, const struct instr_plan_site *site,
+			  const struct instr_cell *cells, uint32_t *next)
+{
+	for (uint32_t i = 0; i < plan->nr_cells && cells; i++) {
+		if (cells[i].site == site->offset + 1)
+			return i + 1;
+	}
+	while (*next < plan->nr_cells && cells && cells[*next].site)
+		++*next;
+	return *next < plan->nr_cells ? ++*next : 0;
+}
+
+int instr_plan_settle(struct instr_plan *plan, const struct instr_cell *cells,
+		      struct instr_err *err)
+{
+	uint32_t next = 0;
+
+	for (size_t i = 0; i < plan->nr; i++) {
+		struct instr_plan_site *site = &plan->site[i];
+
+		if (!site_wants_cell(site))
+			continue;
+
+		uint32_t cell = find_cell(plan, site, cells, &next);
+
+		if (!cell)
+			return instr_fail(err, -ENOSPC,
+					  "%s: its slab is full of probes of other sessions",
+					  plan->file->path);
+		slab_take_cell(plan, site, cell);
+	}
+	return plan_write(plan, err);
+}
+
+static size_t count_inside(const struct instr_place *place, size_t nr)
+{
+	size_t inside = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		inside += place[i].at != 0;
+	return inside;
+}
+
+static int plan_make(struct instr_plan *plan, struct site_text *text,
+		     const struct instr_place *place, size_t nr, struct instr_err *err)
+{
+	int code = plan_entries(plan, text, place, nr, err);
+
+	if (!code)
+		code = plan_layout(plan, err);
+	if (!code)
+		code = choose_sites(plan, text, place, nr, err);
+	if (code)
+		return code;
+	keep_windows_apart(plan, text);
+	for (size_t i = 0; i < plan->nr; i++)
+		plan->nr_sites += plan->site[i].how != INSTR_HOW_REFUSED;
+	if (!plan->nr_sites)
+		return fail_none(plan, err);
+	return instr_plan_settle(plan, NULL, err);
+}
+
+int instr_plan_create(struct instr_file *file, const struct instr_place *places,
+		      size_t nr, struct instr_distance distance,
+		      struct instr_plan **ret, struct instr_err *err)
+{
+	const struct func_table *funcs;
+	struct site_text text;
+	int code;
+
+	code = func_table_get(file, &funcs, err);
+	if (!code)
+		code = check_places(file, funcs, places, nr, err);
+	if (!code)
+		code = check_distance(file, distance, err);
 	if (code)
 		return code;
 
@@ -331,24 +453,14 @@ int instr_plan_create(struct instr_file *file, const size_t *funcs, size_t nr,
 		return err_memory(err);
 	result->file = file;
 	result->distance = distance;
-
-	CLEAN(free) size_t *all = all_functions(table, funcs, nr, &result->nr);
-
-	result->site = calloc(result->nr + 1, sizeof(*result->site));
-	if (!all || !result->site)
-		return err_memory(err);
-
-	code = plan_sites(plan, table, all, err);
-	if (code)
-		return code;
-	code = plan_slab(plan, funcs, nr, err);
-	if (code)
-		return code;
-	code = plan_for_kernel(result, err);
-	if (code)
-		return code;
-	*ret = TAKE(result);
-	return 0;
+	result->nr_cells = slab_cells(count_inside(places, nr));
+	code = text_init(&text, result, funcs, err);
+	if (!code)
+		code = plan_make(result, &text, places, nr, err);
+	free(text.rseq);
+	if (!code)
+		*ret = TAKE(result);
+	return code;
 }
 
 void instr_plan_destroy(struct instr_plan *plan)
@@ -361,4 +473,17 @@ void instr_plan_destroy(struct instr_plan *plan)
 	free(plan->traps);
 	free(plan_of(plan)->code);
 	free(plan);
+}
+
+uint64_t instr_plan_count(const struct instr_plan *plan,
+			  const struct instr_plan_site *site, const void *data)
+{
+	uint64_t sum = 0, calls;
+
+	for (uint32_t i = 0; i < plan->nr_shards && site->how != INSTR_HOW_REFUSED; i++) {
+		memcpy(&calls, (const uint8_t *)data + site->counter + i * plan->shard_len,
+		       sizeof(calls));
+		sum += calls;
+	}
+	return sum;
 }

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "block.h"
+#include "boundary.h"
 #include "flags.h"
 #include "insn.h"
 #include "reloc.h"
@@ -259,19 +260,23 @@ static bool in_rseq(const struct site_text *text, uint64_t vaddr, uint64_t len)
 
 /* ---- planning --------------------------------------------------------------- */
 
-static enum instr_reason refuse_function(const struct site_text *text,
-					 const struct instr_func *func)
+static enum instr_reason refuse_place(const struct site_text *text,
+				      const struct instr_func *func, uint64_t at)
 {
-	if (func->vaddr < text->vaddr || func->vaddr - text->vaddr >= text->len)
+	struct boundary boundary;
+	uint64_t from = func->vaddr - text->vaddr;
+
+	if (func->vaddr < text->vaddr || from >= text->len)
 		return INSTR_REASON_SEGMENT;
-	if (func->is_ifunc)
-		return INSTR_REASON_IFUNC;
 	if (func->is_signal_frame)
 		return INSTR_REASON_SIGNAL_FRAME;
+	if (at && (at >= func->size ||
+		   boundary_find(text->bytes + from, text->len - from, at, &boundary)))
+		return INSTR_REASON_BOUNDARY;
 	return INSTR_REASON_NONE;
 }
 
-static enum instr_reason refuse_entry(const struct site_text *text, struct entry *entry)
+static enum instr_reason refuse_insn(const struct site_text *text, struct entry *entry)
 {
 	struct insn insn;
 
@@ -285,57 +290,84 @@ static enum instr_reason refuse_entry(const struct site_text *text, struct entry
 	return INSTR_REASON_NONE;
 }
 
-static void entry_init(const struct site_text *text, size_t func, struct entry *entry)
+static void entry_init(const struct site_text *text, struct instr_place place,
+		       struct entry *entry)
 {
-	const struct instr_func *f = &text->funcs->func[func];
-	uint64_t at = f->vaddr - text->vaddr;
+	const struct instr_func *func = &text->funcs->func[place.func];
+	uint64_t at = func->vaddr - text->vaddr + place.at;
 
 	*entry = (struct entry){
 		.code = text->bytes + at,
 		.code_len = text->len - at,
-		.offset = f->offset,
-		.size = f->size,
-		.next = func_next_vaddr(text->funcs, func) - f->vaddr,
+		.offset = func->offset + place.at,
+		.size = func->size - place.at,
+		.next = func_next_vaddr(text->funcs, place.func) - func->vaddr - place.at,
 	};
 }
 
 static void refuse(struct instr_plan_site *site, enum instr_reason reason)
 {
-	site->how = INSTR_HOW_REFUSED;
-	site->reason = reason;
+	*site = (struct instr_plan_site){
+		.place = site->place,
+		.offset = site->offset,
+		.how = INSTR_HOW_REFUSED,
+		.reason = reason,
+	};
 }
 
-static void site_plan_entry(const struct site_text *text, struct entry *entry,
-			    struct instr_plan_site *site)
+/* False: it is refused. */
+static bool site_begin(const struct site_text *text, struct instr_place place,
+		       struct entry *entry, struct instr_plan_site *site)
+{
+	const struct instr_func *func = &text->funcs->func[place.func];
+	enum instr_reason reason = refuse_place(text, func, place.at);
+
+	*site = (struct instr_plan_site){
+		.place = place,
+		.offset = func->offset + place.at,
+	};
+	if (!reason) {
+		entry_init(text, place, entry);
+		reason = refuse_insn(text, entry);
+	}
+	if (reason)
+		refuse(site, reason);
+	return !reason;
+}
+
+/* The patch is chosen. */
+static void site_end(const struct site_text *text, const struct entry *entry,
+		     struct instr_plan_site *site)
 {
 	struct emit measure = { .bytes = NULL };
 
-	entry_decode(text, entry);
-	entry_find_targets(entry);
-	site_choose_patch(text, entry, site);
 	site_set_window(entry, site);
 	site->flags_live = flags_are_live(entry->code, entry->code_len);
 	block_emit(&measure, site, &(struct block_places){ 0 });
+	if (in_rseq(text, (uint64_t)(entry->code - text->bytes) + text->vaddr,
+		    site->window_len))
+		refuse(site, INSTR_REASON_RSEQ);
 }
 
 void site_plan(const struct site_text *text, size_t func, struct instr_plan_site *site)
 {
-	const struct instr_func *f = &text->funcs->func[func];
-	enum instr_reason reason = refuse_function(text, f);
 	struct entry entry;
 
-	*site = (struct instr_plan_site){ .func = func, .offset = f->offset };
-	if (!reason) {
-		entry_init(text, func, &entry);
-		reason = refuse_entry(text, &entry);
-	}
-	if (reason) {
-		refuse(site, reason);
+	if (!site_begin(text, (struct instr_place){ func, 0 }, &entry, site))
 		return;
-	}
-	site_plan_entry(text, &entry, site);
-	if (in_rseq(text, f->vaddr, site->window_len)) {
-		*site = (struct instr_plan_site){ .func = func, .offset = f->offset };
-		refuse(site, INSTR_REASON_RSEQ);
-	}
+	entry_decode(text, &entry);
+	entry_find_targets(&entry);
+	site_choose_patch(text, &entry, site);
+	site_end(text, &entry, site);
+}
+
+void site_plan_trap(const struct site_text *text, struct instr_place place,
+		    enum instr_reason reason, struct instr_plan_site *site)
+{
+	struct entry entry;
+
+	if (!site_begin(text, place, &entry, site))
+		return;
+	write_trap(site, reason);
+	site_end(text, &entry, site);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Sites: may a function's entry be probed, and how? */
+/* Sites: may an instruction be probed, and how? */
 #ifndef LIBINSTR_SITE_H
 #define LIBINSTR_SITE_H
 
@@ -30,5 +30,12 @@ static inline int32_t distance_rel32(struct instr_distance distance)
  * slab. It can't fail: what can't be probed is refused.
  */
 void site_plan(const struct site_text *text, size_t func, struct instr_plan_site *site);
+
+/*
+ * Plans an int3 at @place, for @reason. @place may be an entry, of which only the
+ * first instruction is to be displaced.
+ */
+void site_plan_trap(const struct site_text *text, struct instr_place place,
+		    enum instr_reason reason, struct instr_plan_site *site);
 
 #endif

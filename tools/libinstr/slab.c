@@ -2,8 +2,8 @@
 /*
  * Slabs:
  *
- *	| descriptor, gate |  slots: the image of the text  | overflow | control, counters
- *	0                  one page or more                            code_len
+ *	| descriptor, gate |  slots: the image of the text  | overflow | cells | data
+ *	0                  one page or more                                   code_len
  *
  * A jump site's slot lies where its jump leads, so the slots are as far from each
  * other as the sites are. A block that does not fit before the next slot goes to
@@ -12,10 +12,14 @@
  *
  * Every function of the file has its place, whichever are asked for: two plans of
  * one file agree, and a slab that a process still has from an earlier one can
- * serve the next.
+ * serve the next. Other places of the text are too many for that: each takes the
+ * next free cell, of which there is a number that hardly varies.
+ *
+ * The data is the control block and, in shards, the counters. The first shard is
+ * for the only thread of a process, the others for one processor each.
  *
  * What is in use is listed as chunks, in the order in which it is laid out:
- * descriptor, slots, overflow. Between them the code is zero.
+ * descriptor, slots, overflow, cells. Between them the code is zero.
  */
 
 #include "slab.h"
@@ -24,13 +28,24 @@
 
 #include "array.h"
 #include "block.h"
+#include "clean.h"
 #include "err.h"
 #include "file.h"
 #include "gate.h"
 #include "site.h"
 
 #define PAGE 4096ULL
+#define CACHE_LINES 128ULL	/* processors fetch two */
 #define JUMP_LEN 5
+
+/* Where in a cell the block lies, and what it does when there are more threads. */
+#define CELL_LEN	((int64_t)sizeof(struct instr_cell))
+#define CELL_BLOCK	((int64_t)offsetof(struct instr_cell, code))
+#define CELL_SLOW	(CELL_LEN - BLOCK_SLOW_MAX)
+
+/* Room for cells: few sizes, so that few layouts of a file come to be. */
+#define CELLS_MIN	512
+#define CELLS_STEP	16
 
 /* In the slab's first page: the gate, behind the descriptor. */
 #define GATE_AT		64
@@ -38,9 +53,14 @@
 
 static const uint8_t descriptor_magic[8] = "\x7finstr\0\1";
 
+static uint64_t round_up(uint64_t len, uint64_t to)
+{
+	return (len + to - 1) & ~(to - 1);
+}
+
 static uint64_t page_up(uint64_t len)
 {
-	return (len + PAGE - 1) & ~(PAGE - 1);
+	return round_up(len, PAGE);
 }
 
 /* From a site to its slot, prefixes aside. */
@@ -171,18 +191,52 @@ static void lay_out_overflow(struct instr_plan *plan, int64_t *end)
 	}
 }
 
-static void number_counters(struct instr_plan *plan)
+static uint64_t counter_offset(size_t counter)
 {
-	uint64_t counter = sizeof(struct instr_control);
+	return sizeof(struct instr_control) + counter * sizeof(uint64_t);
+}
 
+static void lay_out_data(struct instr_plan *plan)
+{
 	for (size_t i = 0; i < plan->nr; i++) {
-		if (plan->site[i].how == INSTR_HOW_REFUSED)
-			continue;
-		plan->site[i].counter = counter;
-		counter += sizeof(uint64_t);
-		plan->nr_counters++;
+		if (plan->site[i].how != INSTR_HOW_REFUSED)
+			plan->site[i].counter = counter_offset(plan->nr_counters++);
 	}
-	plan->data_len = page_up(counter);
+	plan->nr_counters += plan->nr_cells;
+	plan->nr_shards = 1 + machine_here()->shards;
+	plan->shard_len = (uint32_t)round_up(plan->nr_counters * sizeof(uint64_t),
+					     CACHE_LINES);
+	plan->data_len = page_up(counter_offset(0) +
+				 (uint64_t)plan->nr_shards * plan->shard_len);
+}
+
+uint32_t slab_cells(size_t inside)
+{
+	uint32_t nr = CELLS_MIN;
+
+	/* As many entries may want one too, and another session is to find some. */
+	while (nr < 4 * inside)
+		nr *= CELLS_STEP;
+	return inside ? nr : 0;
+}
+
+static void lay_out_cells(struct instr_plan *plan, int64_t *end)
+{
+	if (!plan->nr_cells)
+		return;
+	plan->cells = page_up((uint64_t)(*end - plan->slab_start));
+	*end = plan->slab_start + (int64_t)plan->cells + plan->nr_cells * CELL_LEN;
+}
+
+void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
+		    uint32_t cell)
+{
+	int64_t at = plan->slab_start + (int64_t)plan->cells + (cell - 1) * CELL_LEN;
+
+	site->cell = cell;
+	site->slot = site->block = at + CELL_BLOCK;
+	site->slow = at + CELL_SLOW;
+	site->counter = counter_offset(plan->nr_counters - plan->nr_cells + cell - 1);
 }
 
 static int slab_check_limits(const struct instr_plan *plan, struct instr_err *err)
@@ -197,9 +251,10 @@ int slab_lay_out(struct instr_plan *plan, struct instr_err *err)
 {
 	int64_t end = plan->slab_start + (int64_t)PAGE;
 
-	number_counters(plan);
 	lay_out_slots(plan, &end);
 	lay_out_overflow(plan, &end);
+	lay_out_cells(plan, &end);
+	lay_out_data(plan);
 	plan->code_len = page_up((uint64_t)(end - plan->slab_start));
 	return slab_check_limits(plan, err);
 }
@@ -216,13 +271,16 @@ static uint64_t hash(uint64_t hash, const void *bytes, size_t len)
  * All that a block is made of. Whoever changes what block.c, gate.c or reloc.c
  * emit has to change the version, too.
  */
-#define LAYOUT_VERSION	1
+#define LAYOUT_VERSION	2
 
 uint64_t slab_layout(const struct instr_plan *plan)
 {
 	uint64_t layout = hash(0xcbf29ce484222325, &(int){ LAYOUT_VERSION }, sizeof(int));
 
 	layout = hash(layout, &plan->distance.top, sizeof(plan->distance.top));
+	layout = hash(layout, &plan->nr_shards, sizeof(plan->nr_shards));
+	layout = hash(layout, &plan->nr_cells, sizeof(plan->nr_cells));
+	layout = hash(layout, &machine_here()->has_rdpid, sizeof(bool));
 	for (size_t i = 0; i < plan->nr; i++) {
 		const struct instr_plan_site *site = &plan->site[i];
 		const uint8_t kind[] = { site->how, site->flags_live, site->returns,
@@ -257,11 +315,28 @@ static int cover_overflow(struct instr_plan *plan, struct instr_err *err)
 	for (size_t i = 0; i < plan->nr && !code; i++) {
 		const struct instr_plan_site *site = &plan->site[i];
 
-		if (site->how == INSTR_HOW_REFUSED)
+		if (site->how == INSTR_HOW_REFUSED || site->cell)
 			continue;
 		code = chunk_cover(plan, site->slow, BLOCK_SLOW_MAX, err);
 		if (!code && (site->block != site->slot || site->how == INSTR_HOW_TRAP))
 			code = chunk_cover(plan, site->block, site->block_len, err);
+	}
+	return code;
+}
+
+static int cover_cells(struct instr_plan *plan, struct instr_err *err)
+{
+	CLEAN(free) bool *taken = calloc(plan->nr_cells + 1, sizeof(*taken));
+	int64_t at = plan->slab_start + (int64_t)plan->cells;
+	int code = 0;
+
+	if (!taken)
+		return err_memory(err);
+	for (size_t i = 0; i < plan->nr; i++)
+		taken[plan->site[i].cell] = true;
+	for (uint32_t cell = 1; cell <= plan->nr_cells && !code; cell++, at += CELL_LEN) {
+		if (taken[cell])
+			code = chunk_cover(plan, at, (uint64_t)CELL_LEN, err);
 	}
 	return code;
 }
@@ -274,6 +349,8 @@ int slab_cover(struct instr_plan *plan, uint64_t *total, struct instr_err *err)
 		code = cover_slots(plan, err);
 	if (!code)
 		code = cover_overflow(plan, err);
+	if (!code)
+		code = cover_cells(plan, err);
 	*total = 0;
 	for (size_t i = 0; i < plan->nr_chunks; i++)
 		*total += plan->chunk[i].len;
@@ -290,6 +367,8 @@ static void fill_descriptor(const struct instr_plan *plan, uint8_t *bytes)
 		.distance = slab_distance(plan->distance),
 		.reference = sizeof(struct instr_control),
 		.nr = plan->nr_counters,
+		.nr_shards = plan->nr_shards,
+		.shard_len = plan->shard_len,
 	};
 
 	memcpy(descriptor.magic, descriptor_magic, sizeof(descriptor.magic));
@@ -306,6 +385,13 @@ static void fill_gate(const struct instr_plan *plan, uint8_t *bytes)
 	gate_emit(&gate, plan->slab_start + (int64_t)plan->code_len);
 }
 
+static void fill_cell_head(const struct instr_plan_site *site, uint8_t *bytes)
+{
+	uint64_t owner = site->offset + 1;
+
+	memcpy(bytes + offsetof(struct instr_cell, site), &owner, sizeof(owner));
+}
+
 static void fill_site(const struct instr_plan *plan, struct instr_plan_site *site,
 		      uint8_t *bytes)
 {
@@ -314,6 +400,8 @@ static void fill_site(const struct instr_plan *plan, struct instr_plan_site *sit
 		.counter = data + (int64_t)site->counter,
 		.control = data,
 		.gate = plan->slab_start + GATE_AT,
+		.machine = machine_here(),
+		.shard_len = plan->shard_len,
 	};
 	const uint8_t *slab = plan->chunk[0].bytes;
 	struct emit slot = {
@@ -330,6 +418,8 @@ static void fill_site(const struct instr_plan *plan, struct instr_plan_site *sit
 		.position = site->slow,
 	};
 
+	if (site->cell)
+		fill_cell_head(site, block.bytes - CELL_BLOCK);
 	if (site->slot != site->block)
 		emit_jump(&slot, site->block);
 	block_emit(&block, site, &places);

@@ -11,8 +11,18 @@
  */
 int64_t slab_start(struct instr_distance distance, uint64_t offset);
 
-/* Gives each site of @plan, all of the file, its place, and the slab its lengths. */
+/* How many cells there should be for @inside places that are no entries. */
+uint32_t slab_cells(size_t inside);
+
+/*
+ * Gives each site of @plan, all entries of the file, its place, and the slab its
+ * lengths. The number of cells is set.
+ */
 int slab_lay_out(struct instr_plan *plan, struct instr_err *err);
+
+/* Gives @site, which is none of these, its place in cell number @cell. */
+void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
+		    uint32_t cell);
 
 /* Stands for what slab_fill() would write for all sites; after slab_lay_out(). */
 uint64_t slab_layout(const struct instr_plan *plan);

@@ -93,9 +93,10 @@ struct instr_info {
 #define INSTR_VFORKS_MAX	62
 
 /* struct instr_control: @gate */
-#define INSTR_GATE_OPEN		0	/* all threads count */
-#define INSTR_GATE_VFORK	1	/* but those whose FS base is in @vfork */
-#define INSTR_GATE_SHUT		2	/* nobody counts */
+#define INSTR_GATE_SOLO		0	/* there is one thread: it counts */
+#define INSTR_GATE_MANY		1	/* there are several: all count */
+#define INSTR_GATE_VFORK	2	/* but those whose FS base is in @vfork */
+#define INSTR_GATE_SHUT		3	/* nobody counts */
 
 /**
  * struct instr_control - the first bytes of a slab's data
@@ -125,7 +126,9 @@ struct instr_control {
  * @layout: 0, or a number that stands for every byte of code that might ever be
  *	written to a slab of this file with this geometry. A process keeps its slabs
  *	for ever: one that was left by an earlier session serves a later one with
- *	the same layout, its counters begin at 0 again. Otherwise its place is taken.
+ *	the same layout, its counters begin at 0 again. Otherwise its place is taken. A
+ *	part of the code may be left for what is not known in advance: who writes
+ *	there reads first what is there.
  *
  * Sessions do not share a file: EBUSY if another one has an overlay of it.
  * Within one session several overlays of a file are alternatives: a process
@@ -147,20 +150,23 @@ struct instr_overlay_create {
 #define INSTR_OVERLAY_CREATE	_IOWR(INSTR_IOC, 0x01, struct instr_overlay_create)
 
 /**
- * struct instr_slab_write - ioctl(INSTR_SLAB_WRITE): append code to a slab
- * @size: sizeof(struct instr_slab_write)
+ * struct instr_slab_io - ioctl(INSTR_SLAB_WRITE), ioctl(INSTR_SLAB_READ): the code
+ *	of a slab
+ * @size: sizeof(struct instr_slab_io)
  * @flags: must be 0
  * @overlay_id: the overlay
  * @pad: must be 0
  * @offset: where in the slab's code, in bytes
  * @len: bytes, at most 64 MiB
- * @ptr: address of the code
+ * @ptr: address of the bytes to write, or of where to put those that are read
  *
  * Code is immortal: threads, stacks and pages copied by a debugger may refer to
  * it for ever. A byte that is not zero can't be changed (EEXIST), a zero byte in
- * the request leaves what is there.
+ * the request leaves what is there. There may be code from the beginning, of an
+ * earlier session (see @layout): what a slab has room for beyond that, one finds
+ * out by reading it.
  */
-struct instr_slab_write {
+struct instr_slab_io {
 	__u32 size;
 	__u32 flags;
 	__u32 overlay_id;
@@ -169,7 +175,7 @@ struct instr_slab_write {
 	__aligned_u64 len;
 	__aligned_u64 ptr;
 };
-#define INSTR_SLAB_WRITE	_IOW(INSTR_IOC, 0x02, struct instr_slab_write)
+#define INSTR_SLAB_WRITE	_IOW(INSTR_IOC, 0x02, struct instr_slab_io)
 
 /**
  * struct instr_site - a changed place in the text
@@ -358,5 +364,7 @@ struct instr_remove {
 	__u32 out_removed;
 };
 #define INSTR_REMOVE		_IOWR(INSTR_IOC, 0x08, struct instr_remove)
+
+#define INSTR_SLAB_READ		_IOW(INSTR_IOC, 0x09, struct instr_slab_io)
 
 #endif /* _UAPI_LINUX_INSTR_H */
