@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Plans at work, in this process: what the module does to many, a signal handler
- * and private pages do to one. Built twice, as a position-independent program
+ * Plans at work, in this process. Built twice, as a position-independent program
  * and as a fixed one, and without sanitizers, which change the code.
  *
  * Functions of host_entry.S are called in each combination of flags, and leave
@@ -10,8 +9,6 @@
  */
 
 #include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <link.h>
 #include <math.h>
 #include <pthread.h>
@@ -23,189 +20,39 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
-#include <ucontext.h>
 #include <unistd.h>
 #include <zlib.h>
 
+#include "boundary.h"
 #include "clean.h"
+#include "host.h"
 #include "host_state.h"
 #include "tap.h"
-
-#define PAGE 4096UL
 
 #ifndef HWCAP2_FSGSBASE
 #define HWCAP2_FSGSBASE (1 << 1)
 #endif
 
-/* ---- a plan at work --------------------------------------------------------- */
+/* ---- plans at work ---------------------------------------------------------- */
 
-struct host {
-	struct instr_file *file;
-	const struct instr_func *func;
-	struct instr_plan *plan;
-	uint8_t *base;		/* the address of position 0 */
-	uint8_t *slab;
-	uint64_t *counter;	/* the slab's data, which begins with: */
-	struct instr_control *control;
-	struct host *next;
-};
-
-/* All that are at work; the handler walks them. */
-static struct host *hosts;
-static volatile unsigned long nr_traps;
-
-static const struct instr_trap *trap_find(const struct instr_plan *plan, uint64_t offset)
+/* As host_prepare(), of one glob, at the distance @top. */
+static bool prepare(struct host *host, const char *path, const char *glob, uint64_t load,
+		    uint8_t top)
 {
-	size_t first = 0, end = plan->nr_traps;
-
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
-
-		if (plan->traps[middle].offset < offset)
-			first = middle + 1;
-		else
-			end = middle;
-	}
-	return first < plan->nr_traps && plan->traps[first].offset == offset ?
-	       &plan->traps[first] : NULL;
-}
-
-/* Uses nothing of libc, which may be what is instrumented. */
-static void on_trap(int signal, siginfo_t *info, void *context)
-{
-	greg_t *rip = &((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
-	uint8_t *at = (uint8_t *)*rip - (signal == SIGTRAP);
-
-	(void)info;
-	for (struct host *host = hosts; host; host = host->next) {
-		const struct instr_trap *trap =
-			trap_find(host->plan, (uint64_t)(at - host->base));
-
-		if (!trap)
-			continue;
-		nr_traps++;
-		*rip = (greg_t)(host->base + (int64_t)trap->target);
-		return;
-	}
-	__builtin_trap();
-}
-
-static void handle_traps(void)
-{
-	struct sigaction action = {
-		.sa_sigaction = on_trap,
-		.sa_flags = SA_SIGINFO | SA_NODEFER,
-	};
-
-	sigaction(SIGTRAP, &action, NULL);
-	sigaction(SIGILL, &action, NULL);
-}
-
-static void copy(uint8_t *to, const uint8_t *from, size_t len)
-{
-	asm volatile("rep movsb" : "+D" (to), "+S" (from), "+c" (len) : : "memory");
-}
-
-/* With @new: shows the probes, else the file. No call in it: it may patch libc. */
-static void show(const struct host *host, bool new)
-{
-	for (size_t i = 0; i < host->plan->nr_sites; i++) {
-		const struct instr_site *site = &host->plan->sites[i];
-
-		copy(host->base + site->offset, new ? site->new : site->old, site->len);
-	}
-}
-
-static bool file_is_as_planned(const struct host *host)
-{
-	for (size_t i = 0; i < host->plan->nr_sites; i++) {
-		const struct instr_site *site = &host->plan->sites[i];
-
-		if (memcmp(host->base + site->offset, site->old, site->len))
-			return false;
-	}
-	return true;
-}
-
-static bool host_map_slab(struct host *host)
-{
-	const struct instr_plan *plan = host->plan;
-	uint8_t *want = host->base + plan->slab_start;
-
-	host->slab = mmap(want, plan->code_len + plan->data_len, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE,
-			  -1, 0);
-	if (host->slab != want)
-		return false;
-	for (size_t i = 0; i < plan->nr_chunks; i++)
-		memcpy(want + plan->chunk[i].offset, plan->chunk[i].bytes, plan->chunk[i].len);
-	host->counter = (uint64_t *)(want + plan->code_len);
-	host->control = (struct instr_control *)host->counter;
-	host->control->gate = INSTR_GATE_MANY;
-	return !mprotect(want, plan->code_len, PROT_READ | PROT_EXEC);
-}
-
-static bool host_open_text(const struct host *host)
-{
-	const struct instr_plan *plan = host->plan;
-	uint64_t first = plan->sites[0].offset & -PAGE;
-	uint64_t end = (plan->sites[plan->nr_sites - 1].offset | (PAGE - 1)) + 1;
-
-	return !mprotect(host->base + first, end - first, PROT_READ | PROT_WRITE | PROT_EXEC);
-}
-
-/* Plans @glob of the file @path that is loaded with @load, but shows nothing yet. */
-static bool host_prepare(struct host *host, const char *path, const char *glob, uint64_t load,
-			 uint8_t top)
-{
-	CLEAN(free) struct instr_place *place = NULL;
 	struct instr_err err = { 0 };
-	size_t nr;
 
-	memset(host, 0, sizeof(*host));
-	if (instr_file_open(path, &host->file, &err) ||
-	    instr_file_funcs(host->file, &host->func, &nr, &err) ||
-	    instr_places_match(host->file, &glob, 1, &place, &nr, &err) ||
-	    instr_plan_create(host->file, place, nr, (struct instr_distance){ top },
-			      &host->plan, &err)) {
-		printf("# %s\n", err.text);
-		return false;
-	}
-	host->base = (uint8_t *)(load + instr_file_text_vaddr(host->file, 0));
-	if (!CHECK(file_is_as_planned(host)) || !CHECK(host_map_slab(host)) ||
-	    !CHECK(host_open_text(host)))
-		return false;
-	host->next = hosts;
-	hosts = host;
-	return true;
+	if (CHECK(!host_prepare(host, path, &glob, 1, load, top, &err)))
+		return true;
+	printf("# %s\n", err.text);
+	return false;
 }
 
-static void host_finish(struct host *host)
-{
-	if (hosts == host)
-		hosts = host->next;
-	if (host->counter)
-		munmap(host->slab, host->plan->code_len + host->plan->data_len);
-	instr_plan_destroy(host->plan);
-	instr_file_close(host->file);
-}
-
-static const struct instr_plan_site *host_site(const struct host *host, const char *name)
-{
-	for (size_t i = 0; i < host->plan->nr; i++) {
-		if (!strcmp(host->func[host->plan->site[i].place.func].name, name))
-			return &host->plan->site[i];
-	}
-	return NULL;
-}
-
-static uint64_t host_count(const struct host *host, const char *name)
+static uint64_t count_of(const struct host *host, const char *name)
 {
 	const struct instr_plan_site *site = host_site(host, name);
 
-	return site ? instr_plan_count(host->plan, site, host->counter) : UINT64_MAX;
+	return CHECK(site) ? host_count(host, site) : UINT64_MAX;
 }
 
 static uint64_t self_load(void)
@@ -237,7 +84,7 @@ static void compare_all(const struct host *host, uint64_t counted)
 
 	for (size_t i = 0; i < NR_STATE_FUNCTIONS; i++) {
 		const char *name = state_functions[i].name;
-		uint64_t count = strncmp(name, "probe_", 6) ? 0 : host_count(host, name);
+		uint64_t count = strncmp(name, "probe_", 6) ? 0 : count_of(host, name);
 
 		for (unsigned int n = 0; n < NR_STATES; n++) {
 			if (!CHECK(state_run(i, n, &now)) ||
@@ -247,7 +94,7 @@ static void compare_all(const struct host *host, uint64_t counted)
 			}
 		}
 		if (!strncmp(name, "probe_", 6) &&
-		    !CHECK(host_count(host, name) == count + counted * NR_STATES))
+		    !CHECK(count_of(host, name) == count + counted * NR_STATES))
 			printf("# %s\n", name);
 	}
 }
@@ -262,40 +109,100 @@ static uint64_t fs_base(void)
 
 static void compare_behind_the_gate(const struct host *host)
 {
-	struct instr_control *control = host->control;
+	/* Another thread's child; a place that is free again; then ours. */
+	const uint64_t vfork[] = { fs_base() + 4096, 1, fs_base() };
 
-	control->gate = INSTR_GATE_SHUT;
+	host_gate(host, INSTR_GATE_SHUT, NULL, 0);
 	compare_all(host, 0);
 	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE))
 		return;
-	/* Another thread's child; a place that is free again; then ours. */
-	control->vfork[0] = fs_base() + 4096;
-	control->vfork[1] = 1;
-	control->gate = INSTR_GATE_VFORK;
+	host_gate(host, INSTR_GATE_VFORK, vfork, 2);
 	compare_all(host, 1);
-	control->vfork[2] = fs_base();
+	host_gate(host, INSTR_GATE_VFORK, vfork, 3);
 	compare_all(host, 0);
-	memset(control, 0, sizeof(*control));
+	host_gate(host, INSTR_GATE_SOLO, NULL, 0);
 	compare_all(host, 1);
-	control->gate = INSTR_GATE_MANY;
+	host_gate(host, INSTR_GATE_MANY, NULL, 0);
 	compare_all(host, 1);
 }
 
 static void state_survives_at(uint8_t top)
 {
+	unsigned long nr_traps = host_nr_traps();
 	struct host host;
 
-	if (!CHECK(host_prepare(&host, "/proc/self/exe", "probe_*", self_load(), top))) {
-		host_finish(&host);
+	if (!prepare(&host, "/proc/self/exe", "probe_*", self_load(), top))
 		return;
-	}
-	show(&host, true);
-	nr_traps = 0;
+	host_show(&host, true);
 	compare_all(&host, 1);
-	CHECK(nr_traps >= 11 * NR_STATES);
+	CHECK(host_nr_traps() - nr_traps >= 11 * NR_STATES);
 	compare_behind_the_gate(&host);
-	show(&host, false);
+	host_show(&host, false);
 	host_finish(&host);
+}
+
+#define NR_INSIDES 400
+
+/* "probe_x", "probe_x+1" and so on: every instruction of the functions of ours. */
+static size_t every_instruction(char (*place)[48], const char **glob)
+{
+	CLEAN(file) struct instr_file *file = NULL;
+	const struct instr_func *func;
+	struct boundary at;
+	size_t nr_funcs, nr = 0;
+
+	if (instr_file_open("/proc/self/exe", &file, NULL) ||
+	    instr_file_funcs(file, &func, &nr_funcs, NULL))
+		return 0;
+	for (; nr_funcs--; func++) {
+		const uint8_t *code = (const uint8_t *)self_load() + func->vaddr;
+
+		for (uint64_t n = 0; n < func->size && !strncmp(func->name, "probe_", 6) &&
+				     nr < NR_INSIDES; n = at.after) {
+			if (boundary_find(code, func->size, n, &at))
+				break;
+			snprintf(place[nr], sizeof(place[nr]), "%s+%u", func->name, (unsigned int)n);
+			glob[nr] = place[nr];
+			nr++;
+		}
+	}
+	return nr;
+}
+
+/* Each instruction is a site of its own: nothing is displaced but that. */
+static void compare_every_instruction(uint64_t gate)
+{
+	static char place[NR_INSIDES][48];
+	const char *glob[NR_INSIDES];
+	size_t nr = every_instruction(place, glob), refused = 0, missed = 0;
+	struct instr_err err = { 0 };
+	struct host host;
+
+	if (!CHECK(nr > 100) ||
+	    !CHECK(!host_prepare(&host, "/proc/self/exe", glob, nr, self_load(), 0, &err)))
+		return;
+	host_gate(&host, gate, NULL, 0);
+	host_show(&host, true);
+	compare_all(&host, 1);
+	host_show(&host, false);
+	for (size_t i = 0; i < host.plan->nr; i++) {
+		const struct instr_plan_site *site = &host.plan->site[i];
+
+		if (site->how == INSTR_HOW_REFUSED)
+			refused++;
+		else if (site->old[0] != 0xf4)
+			missed += !host_count(&host, site);
+	}
+	/* call *16(%rsp); what probe_jump_short jumps over */
+	CHECK(refused == 1 && missed == 4);
+	host_finish(&host);
+}
+
+static void every_instruction_can_be_a_site(void)
+{
+	run_all_before();
+	compare_every_instruction(INSTR_GATE_SOLO);
+	compare_every_instruction(INSTR_GATE_MANY);
 }
 
 static const struct instr_distance *self_distances(struct instr_file **file)
@@ -320,7 +227,7 @@ static void sites_are_what_they_should_be(void)
 	struct host host;
 
 	if (!CHECK(distance) ||
-	    !host_prepare(&host, "/proc/self/exe", "probe_*", self_load(), distance->top))
+	    !prepare(&host, "/proc/self/exe", "probe_*", self_load(), distance->top))
 		return;
 	CHECK(host_site(&host, "probe_frame")->how == INSTR_HOW_JUMP);
 	CHECK(host_site(&host, "probe_many")->fragile == (distance->top != 0xcc));
@@ -350,15 +257,15 @@ static void counters_of_threads_are_exact(void)
 	struct host host;
 
 	if (!CHECK(distance) ||
-	    !host_prepare(&host, "/proc/self/exe", "probe_load", self_load(), distance->top))
+	    !prepare(&host, "/proc/self/exe", "probe_load", self_load(), distance->top))
 		return;
-	show(&host, true);
+	host_show(&host, true);
 	for (int i = 0; i < 4; i++)
 		pthread_create(&thread[i], NULL, call_often, probe_load);
 	for (int i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);
-	CHECK(host_count(&host, "probe_load") == 400000);
-	show(&host, false);
+	CHECK(count_of(&host, "probe_load") == 400000);
+	host_show(&host, false);
 	host_finish(&host);
 }
 
@@ -420,25 +327,25 @@ static void zlib_packs(void *lib, struct host *host)
 	__typeof__(&crc32) crc = dlsym(lib, "crc32");
 
 	for (int level = 0; level <= 9; level++) {
-		show(host, false);
+		host_show(host, false);
 		memset(packed, 0, sizeof(packed));
 
 		size_t len = pack(lib, level, packed[0]);
 
-		show(host, true);
+		host_show(host, true);
 		CHECK(len && pack(lib, level, packed[1]) == len);
 		CHECK(!memcmp(packed[0], packed[1], len));
 		CHECK(unpack(lib, packed[1], len));
 	}
-	CHECK(host_count(host, "compress2") == 10);
-	CHECK(host_count(host, "uncompress") == 10);
+	CHECK(count_of(host, "compress2") == 10);
+	CHECK(count_of(host, "uncompress") == 10);
 
-	uint64_t count = host_count(host, "crc32");
+	uint64_t count = count_of(host, "crc32");
 
 	for (int i = 0; i < 1000; i++)
 		crc(0, text, 10);
-	CHECK(host_count(host, "crc32") == count + 1000);
-	show(host, false);
+	CHECK(count_of(host, "crc32") == count + 1000);
+	host_show(host, false);
 }
 
 static void zlib_packs_at(uint8_t top)
@@ -449,9 +356,10 @@ static void zlib_packs_at(uint8_t top)
 
 	if (!CHECK(lib))
 		return;
-	if (CHECK(host_prepare(&host, path, "*", load_of(lib), top)))
+	if (prepare(&host, path, "*", load_of(lib), top)) {
 		zlib_packs(lib, &host);
-	host_finish(&host);
+		host_finish(&host);
+	}
 	dlclose(lib);
 	unlink(path);
 }
@@ -491,22 +399,19 @@ static void math_computes_as_before(void)
 	char path[64];
 	void *lib = open_copy("/lib/x86_64-linux-gnu/libm.so.6", path);
 	struct host host;
-	uint64_t sum = 0;
 
 	if (!CHECK(lib))
 		return;
 	math_run(lib, math_results[0]);
-	if (CHECK(host_prepare(&host, path, "*", load_of(lib), 0xcc))) {
-		show(&host, true);
+	if (prepare(&host, path, "*", load_of(lib), 0xcc)) {
+		host_show(&host, true);
 		math_run(lib, math_results[1]);
-		show(&host, false);
+		host_show(&host, false);
 		CHECK(!memcmp(math_results[0], math_results[1], sizeof(math_results[0])));
-		for (size_t i = 0; i < host.plan->nr_sites; i++)
-			sum += instr_plan_count(host.plan, &host.plan->site[i], host.counter);
-		CHECK(sum >= NR_MATH * NR_VALUES / 2);
-		CHECK(host_count(&host, "cbrt") == NR_VALUES);
+		CHECK(host_count_all(&host) >= NR_MATH * NR_VALUES / 2);
+		CHECK(count_of(&host, "cbrt") == NR_VALUES);
+		host_finish(&host);
 	}
-	host_finish(&host);
 	dlclose(lib);
 	unlink(path);
 }
@@ -644,9 +549,9 @@ static void libc_works_at(uint8_t top)
 	bool good[8];
 	struct host host;
 
-	if (!CHECK(map) || !CHECK(host_prepare(&host, map->l_name, "*", map->l_addr, top)))
+	if (!CHECK(map) || !prepare(&host, map->l_name, "*", map->l_addr, top))
 		return;
-	show(&host, true);
+	host_show(&host, true);
 	good[0] = libc_sorts();
 	good[1] = libc_allocates();
 	good[2] = libc_formats();
@@ -655,13 +560,13 @@ static void libc_works_at(uint8_t top)
 	good[5] = libc_starts();
 	good[6] = libc_signals();
 	good[7] = libc_threads();
-	show(&host, false);
+	host_show(&host, false);
 	for (int i = 0; i < 8; i++)
 		CHECK(good[i]);
-	CHECK(host_count(&host, "qsort") == 1);
-	CHECK(host_count(&host, "regcomp") == 1 && host_count(&host, "regexec") == 2);
+	CHECK(count_of(&host, "qsort") == 1);
+	CHECK(count_of(&host, "regcomp") == 1 && count_of(&host, "regexec") == 2);
 	/* The slab stays: another thread could still be in it. */
-	hosts = host.next;
+	host_leave(&host);
 }
 
 static void libc_of_this_process_works(void)
@@ -673,8 +578,9 @@ static void libc_of_this_process_works(void)
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	handle_traps();
+	host_handle_traps();
 	RUN(state_survives_at_each_distance);
+	RUN(every_instruction_can_be_a_site);
 	RUN(sites_are_what_they_should_be);
 	RUN(counters_of_threads_are_exact);
 	RUN(zlib_packs_as_before);

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "host.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#include "clean.h"
+
+#define PAGE 4096UL
+
+/* All that are at work; the handler walks them. */
+static struct host *hosts;
+static unsigned long nr_traps;
+
+/* ---- traps ------------------------------------------------------------------ */
+
+static const struct instr_trap *trap_find(const struct instr_plan *plan, uint64_t offset)
+{
+	size_t first = 0, end = plan->nr_traps;
+
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (plan->traps[middle].offset < offset)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first < plan->nr_traps && plan->traps[first].offset == offset ?
+	       &plan->traps[first] : NULL;
+}
+
+bool host_trap(int signal, const siginfo_t *info, void *context)
+{
+	greg_t *rip = &((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+	uint8_t *at = (uint8_t *)*rip - (signal == SIGTRAP);
+
+	/* Somebody sent it. */
+	if (info->si_code <= 0)
+		return false;
+	for (struct host *host = hosts; host; host = host->next) {
+		const struct instr_trap *trap =
+			trap_find(host->plan, (uint64_t)(at - host->base));
+
+		if (!trap)
+			continue;
+		__atomic_fetch_add(&nr_traps, 1, __ATOMIC_RELAXED);
+		*rip = (greg_t)(host->base + (int64_t)trap->target);
+		return true;
+	}
+	return false;
+}
+
+static void on_trap(int signal, siginfo_t *info, void *context)
+{
+	if (!host_trap(signal, info, context))
+		__builtin_trap();
+}
+
+void host_handle_traps(void)
+{
+	struct sigaction action = {
+		.sa_sigaction = on_trap,
+		.sa_flags = SA_SIGINFO | SA_NODEFER,
+	};
+
+	sigaction(SIGTRAP, &action, NULL);
+	sigaction(SIGILL, &action, NULL);
+}
+
+unsigned long host_nr_traps(void)
+{
+	return __atomic_load_n(&nr_traps, __ATOMIC_RELAXED);
+}
+
+/* ---- text ------------------------------------------------------------------- */
+
+static void copy(uint8_t *to, const uint8_t *from, size_t len)
+{
+	asm volatile("rep movsb" : "+D" (to), "+S" (from), "+c" (len) : : "memory");
+}
+
+/* mprotect(2) of all pages with sites; libc's may be one of them. */
+static long text_protect(const struct host *host, long protection)
+{
+	const struct instr_plan *plan = host->plan;
+	uint64_t first = plan->sites[0].offset & -PAGE;
+	uint64_t end = (plan->sites[plan->nr_sites - 1].offset | (PAGE - 1)) + 1;
+	long ret = SYS_mprotect;
+
+	asm volatile("syscall"
+		     : "+a" (ret)
+		     : "D" (host->base + first), "S" (end - first), "d" (protection)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
+
+void host_show(const struct host *host, bool probes)
+{
+	/* It could be done before, or host_prepare() would have failed. */
+	text_protect(host, PROT_READ | PROT_WRITE | PROT_EXEC);
+	for (size_t i = 0; i < host->plan->nr_sites; i++) {
+		const struct instr_site *site = &host->plan->sites[i];
+
+		copy(host->base + site->offset, probes ? site->new : site->old, site->len);
+	}
+	text_protect(host, PROT_READ | PROT_EXEC);
+}
+
+static int text_check(const struct host *host, struct instr_err *err)
+{
+	const char *path = instr_file_path(host->file);
+
+	for (size_t i = 0; i < host->plan->nr_sites; i++) {
+		const struct instr_site *site = &host->plan->sites[i];
+
+		if (memcmp(host->base + site->offset, site->old, site->len))
+			return instr_fail(err, -ESTALE, "%s: another text is mapped", path);
+	}
+	if (text_protect(host, PROT_READ | PROT_WRITE | PROT_EXEC) ||
+	    text_protect(host, PROT_READ | PROT_EXEC))
+		return instr_fail(err, -EACCES, "%s: its text can't be changed", path);
+	return 0;
+}
+
+/* ---- slabs ------------------------------------------------------------------ */
+
+static uint64_t slab_len(const struct host *host)
+{
+	return host->plan->code_len + host->plan->data_len;
+}
+
+static uint8_t *slab_data(const struct host *host)
+{
+	return host->slab + host->plan->code_len;
+}
+
+static void slab_unmap(struct host *host)
+{
+	if (host->slab)
+		munmap(host->slab, slab_len(host));
+	host->slab = NULL;
+}
+
+static int slab_map(struct host *host, struct instr_err *err)
+{
+	const struct instr_plan *plan = host->plan;
+	const char *path = instr_file_path(host->file);
+	uint8_t *want = host->base + plan->slab_start;
+	uint8_t *slab = mmap(want, slab_len(host), PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE,
+			     -1, 0);
+
+	if (slab != want)
+		return instr_fail(err, -EEXIST, "%s: the slab's place is taken", path);
+	host->slab = slab;
+	for (size_t i = 0; i < plan->nr_chunks; i++)
+		memcpy(slab + plan->chunk[i].offset, plan->chunk[i].bytes, plan->chunk[i].len);
+	if (mprotect(slab, plan->code_len, PROT_READ | PROT_EXEC))
+		return instr_fail(err, -EACCES, "%s: the slab can't be executed", path);
+	/* Nobody tells us of new threads. */
+	host_gate(host, INSTR_GATE_MANY, NULL, 0);
+	return 0;
+}
+
+uint64_t host_count(const struct host *host, const struct instr_plan_site *site)
+{
+	return instr_plan_count(host->plan, site, slab_data(host));
+}
+
+uint64_t host_count_all(const struct host *host)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < host->plan->nr; i++)
+		sum += host_count(host, &host->plan->site[i]);
+	return sum;
+}
+
+void host_gate(const struct host *host, uint64_t gate, const uint64_t *vfork, size_t nr)
+{
+	struct instr_control *control = (struct instr_control *)slab_data(host);
+
+	memset(control, 0, sizeof(*control));
+	for (size_t i = 0; i < nr; i++)
+		control->vfork[i] = vfork[i];
+	control->gate = gate;
+}
+
+const struct instr_plan_site *host_site(const struct host *host, const char *name)
+{
+	for (size_t i = 0; i < host->plan->nr; i++) {
+		const struct instr_place *place = &host->plan->site[i].place;
+
+		if (!place->at && !strcmp(host->func[place->func].name, name))
+			return &host->plan->site[i];
+	}
+	return NULL;
+}
+
+/* ---- the life of a host ----------------------------------------------------- */
+
+static int plan_at(struct host *host, const struct instr_place *place, size_t nr,
+		   struct instr_distance distance, struct instr_err *err)
+{
+	int code = instr_plan_create(host->file, place, nr, distance, &host->plan, err);
+
+	if (!code)
+		code = text_check(host, err);
+	if (!code)
+		code = slab_map(host, err);
+	if (!code)
+		return 0;
+	slab_unmap(host);
+	instr_plan_destroy(host->plan);
+	host->plan = NULL;
+	return code;
+}
+
+static int plan_somewhere(struct host *host, const struct instr_place *place, size_t nr,
+			  struct instr_err *err)
+{
+	const struct instr_distance *distance = instr_distances(host->file);
+	int code = -EEXIST;
+
+	for (; distance->top && code == -EEXIST; distance++)
+		code = plan_at(host, place, nr, *distance, err);
+	return code;
+}
+
+int host_prepare(struct host *host, const char *path, const char *const *globs,
+		 size_t nr_globs, uint64_t load, uint8_t top, struct instr_err *err)
+{
+	CLEAN(file) struct instr_file *file = NULL;
+	CLEAN(free) struct instr_place *place = NULL;
+	size_t nr;
+	int code;
+
+	memset(host, 0, sizeof(*host));
+	code = instr_file_open(path, &file, err);
+	if (!code)
+		code = instr_file_funcs(file, &host->func, &nr, err);
+	if (!code)
+		code = instr_places_match(file, globs, nr_globs, &place, &nr, err);
+	if (code)
+		return code;
+	host->file = file;
+	host->base = (uint8_t *)(load + instr_file_text_vaddr(file, 0));
+	code = top ? plan_at(host, place, nr, (struct instr_distance){ top }, err) :
+		     plan_somewhere(host, place, nr, err);
+	if (code)
+		return code;
+	host->file = TAKE(file);
+	host->next = hosts;
+	hosts = host;
+	return 0;
+}
+
+void host_leave(struct host *host)
+{
+	struct host **at = &hosts;
+
+	while (*at != host)
+		at = &(*at)->next;
+	*at = host->next;
+}
+
+void host_finish(struct host *host)
+{
+	host_leave(host);
+	slab_unmap(host);
+	instr_plan_destroy(host->plan);
+	instr_file_close(host->file);
+}

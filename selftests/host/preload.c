@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A library for LD_PRELOAD that instruments all functions of some of the files
+ * that a program starts with, in the process itself, and lets the program run.
+ *
+ *	INSTR_HOST=cc1:libc.so.6	the files, by the last part of their paths
+ *	INSTR_HOST_LOG=/tmp/log		where a process that exits says what it did:
+ *
+ *	PID NAME: N functions, N calls, N traps
+ *	PID NAME: what went wrong
+ *
+ * Programs that it execs do the same, if they are given the environment; a fork
+ * child goes on, and its counts with those of its parent. What a program loads
+ * later is left as it is.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "clean.h"
+#include "host.h"
+#include "signals.h"
+
+#define HOSTS_MAX 8
+
+struct mapped {
+	char path[PATH_MAX];
+	uint64_t load;
+};
+
+static struct mapped mapped[HOSTS_MAX];
+static struct host host[HOSTS_MAX];
+static size_t nr_mapped, nr_hosts;
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Is @name in @list, which has colons in between? */
+static bool is_listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (*list) {
+		size_t part = strcspn(list, ":");
+
+		if (part == len && !memcmp(list, name, len))
+			return true;
+		list += part;
+		list += *list == ':';
+	}
+	return false;
+}
+
+/* The program itself is called "". */
+static int collect(struct dl_phdr_info *info, size_t size, void *list)
+{
+	struct mapped *next = &mapped[nr_mapped];
+	ssize_t len;
+
+	(void)size;
+	if (info->dlpi_name[0]) {
+		len = snprintf(next->path, sizeof(next->path), "%s", info->dlpi_name);
+	} else {
+		len = readlink("/proc/self/exe", next->path, sizeof(next->path) - 1);
+		next->path[len < 0 ? 0 : len] = '\0';
+	}
+	if (len <= 0 || !is_listed(list, base_name(next->path)))
+		return 0;
+	next->load = info->dlpi_addr;
+	return ++nr_mapped == HOSTS_MAX;
+}
+
+/* One write, so that processes do not mix. */
+__attribute__((format(printf, 1, 2)))
+static void report(const char *fmt, ...)
+{
+	const char *path = getenv("INSTR_HOST_LOG");
+	CLEAN(close) int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
+	char line[1024];
+	size_t len;
+	va_list args;
+
+	if (fd < 0)
+		return;
+	snprintf(line, sizeof(line), "%d %s: ", (int)getpid(), program_invocation_short_name);
+	len = strlen(line);
+	va_start(args, fmt);
+	vsnprintf(line + len, sizeof(line) - len - 1, fmt, args);
+	va_end(args);
+	strcat(line, "\n");
+	if (write(fd, line, strlen(line)) < 0)
+		return;
+}
+
+/* Text that other threads run can't be changed here. */
+static bool has_threads(void)
+{
+	struct stat tasks;
+
+	return stat("/proc/self/task", &tasks) || tasks.st_nlink != 3;
+}
+
+static void prepare_all(void)
+{
+	const char *const all = "*";
+
+	for (size_t i = 0; i < nr_mapped; i++) {
+		struct instr_err err = { 0 };
+
+		if (host_prepare(&host[nr_hosts], mapped[i].path, &all, 1, mapped[i].load, 0, &err))
+			report("%s", err.text);
+		else
+			nr_hosts++;
+	}
+}
+
+__attribute__((constructor))
+static void begin(void)
+{
+	char *list = getenv("INSTR_HOST");
+	int saved = errno;
+
+	if (list)
+		dl_iterate_phdr(collect, list);
+	if (nr_mapped && has_threads())
+		report("there are other threads already");
+	else
+		prepare_all();
+	if (nr_hosts)
+		signals_share();
+	errno = saved;
+	/* From here on nothing of libc may be called that should not be counted. */
+	for (size_t i = 0; i < nr_hosts; i++)
+		host_show(&host[i], true);
+}
+
+static size_t nr_functions(void)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < nr_hosts; i++)
+		nr += host[i].plan->nr_sites;
+	return nr;
+}
+
+static uint64_t nr_calls(void)
+{
+	uint64_t nr = 0;
+
+	for (size_t i = 0; i < nr_hosts; i++)
+		nr += host_count_all(&host[i]);
+	return nr;
+}
+
+__attribute__((destructor))
+static void end(void)
+{
+	if (nr_hosts)
+		report("%zu functions, %llu calls, %lu traps", nr_functions(),
+		       (unsigned long long)nr_calls(), host_nr_traps());
+}
