@@ -188,23 +188,44 @@ static void table_settle_all(struct func_table *table, const struct instr_file *
 	}
 }
 
-/* ---- the order by name ------------------------------------------------------ */
+/* ---- by name ------------------------------------------------------------------ */
 
-static int by_name_compare(const void *a, const void *b)
+static uint32_t *name_bucket(const struct func_table *table, const char *name)
 {
-	const struct instr_func *x = *(const struct instr_func *const *)a;
-	const struct instr_func *y = *(const struct instr_func *const *)b;
-	int order = strcmp(x->name, y->name);
+	uint32_t hash = 5381;
 
-	return order ? order : (x > y) - (x < y);
+	for (; *name; name++)
+		hash = hash * 33 + (uint8_t)*name;
+	return &table->bucket[hash & table->bucket_mask];
 }
 
-static void table_sort_names(struct func_table *table)
+/* Each bucket is a chain, ascending: the last one goes in first. */
+static bool table_index_names(struct func_table *table)
 {
-	for (size_t i = 0; i < table->nr; i++)
-		table->by_name[i] = &table->func[i];
-	if (table->nr)
-		qsort(table->by_name, table->nr, sizeof(*table->by_name), by_name_compare);
+	table->bucket_mask = 1;
+	while (table->bucket_mask < table->nr)
+		table->bucket_mask = 2 * table->bucket_mask + 1;
+	table->bucket = calloc((size_t)table->bucket_mask + 1, sizeof(*table->bucket));
+	table->next = calloc(table->nr + 1, sizeof(*table->next));
+	if (!table->bucket || !table->next)
+		return false;
+	for (uint32_t i = (uint32_t)table->nr; i; i--) {
+		uint32_t *bucket = name_bucket(table, table->func[i - 1].name);
+
+		table->next[i - 1] = *bucket;
+		*bucket = i;
+	}
+	return true;
+}
+
+bool func_find_name(const struct func_table *table, const char *name, size_t *func)
+{
+	uint32_t i = *func == FUNC_NONE ? *name_bucket(table, name) : table->next[*func];
+
+	while (i && strcmp(table->func[i - 1].name, name))
+		i = table->next[i - 1];
+	*func = i - 1;
+	return i;
 }
 
 /* ---- making the table ------------------------------------------------------- */
@@ -214,7 +235,8 @@ void func_table_destroy(struct func_table *table)
 	if (!table)
 		return;
 	free(table->func);
-	free(table->by_name);
+	free(table->bucket);
+	free(table->next);
 	free(table);
 }
 
@@ -228,7 +250,7 @@ static int table_create(struct instr_file *file, struct func_table **ret,
 {
 	CLEAN(free) struct symbol *symbol = NULL;
 	CLEAN(free) struct frame *frame = NULL;
-	size_t nr = 0, nr_frames = 0;
+	size_t nr = 0, nr_frames = 0, nr_symbols;
 	int code;
 
 	code = symbols_read(file, &symbol, &nr, err);
@@ -239,10 +261,11 @@ static int table_create(struct instr_file *file, struct func_table **ret,
 	code = frames_read(file, &frame, &nr_frames, err);
 	if (code)
 		return code;
+	nr_symbols = nr;
 	code = symbols_add_frames(file, frame, nr_frames, &symbol, &nr, err);
 	if (code)
 		return code;
-	if (nr)
+	if (nr > nr_symbols)
 		qsort(symbol, nr, sizeof(*symbol), symbol_compare);
 
 	CLEAN(table) struct func_table *table = calloc(1, sizeof(*table));
@@ -250,12 +273,12 @@ static int table_create(struct instr_file *file, struct func_table **ret,
 	if (!table)
 		return err_memory(err);
 	table->func = calloc(nr + 1, sizeof(*table->func));
-	table->by_name = calloc(nr + 1, sizeof(*table->by_name));
-	if (!table->func || !table->by_name)
+	if (!table->func)
 		return err_memory(err);
 	table_fill(table, file, symbol, nr);
 	table_settle_all(table, file, frame, nr_frames);
-	table_sort_names(table);
+	if (!table_index_names(table))
+		return err_memory(err);
 	*ret = TAKE(table);
 	return 0;
 }

@@ -8,7 +8,9 @@
 struct func_table {
 	size_t nr;
 	struct instr_func *func;	/* ordered as instr_file_funcs() says */
-	const struct instr_func **by_name;	/* ordered by name, then place */
+	/* A hash of names, by chains; numbers are indices + 1. */
+	uint32_t bucket_mask;
+	uint32_t *bucket, *next;
 };
 
 /* Finds them, if nobody has yet; they belong to the file. */
@@ -18,6 +20,13 @@ void func_table_destroy(struct func_table *table);
 
 /* The vaddr at which the next function behind @func begins; UINT64_MAX: none. */
 uint64_t func_next_vaddr(const struct func_table *table, size_t func);
+
+/*
+ * The first function behind *@func that is called @name, ascending: false where
+ * there is none. *@func is FUNC_NONE in the beginning.
+ */
+#define FUNC_NONE SIZE_MAX
+bool func_find_name(const struct func_table *table, const char *name, size_t *func);
 
 /* The function that has @vaddr, the first of its aliases. */
 bool func_find(const struct func_table *table, uint64_t vaddr, size_t *ret);

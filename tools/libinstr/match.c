@@ -105,33 +105,14 @@ static void meant_add(struct meant *meant, size_t func, uint64_t at)
 	meant->no_memory |= !ARRAY_PUSH(meant->place, meant->nr, place);
 }
 
-/* [*first, the return value) of the names are @name. */
-static size_t find_name(const struct func_table *table, const char *name, size_t *first)
-{
-	size_t end = table->nr;
-
-	for (*first = 0; *first < end;) {
-		size_t middle = *first + (end - *first) / 2;
-
-		if (strcmp(table->by_name[middle]->name, name) < 0)
-			*first = middle + 1;
-		else
-			end = middle;
-	}
-	while (end < table->nr && !strcmp(table->by_name[end]->name, name))
-		end++;
-	return end;
-}
-
 static bool add_name(const struct func_table *table, const char *name, uint64_t at,
 		     struct meant *meant)
 {
-	size_t first, end = find_name(table, name, &first);
-	bool found = first < end;
+	size_t before = meant->nr, func = FUNC_NONE;
 
-	for (; first < end; first++)
-		meant_add(meant, (size_t)(table->by_name[first] - table->func), at);
-	return found;
+	while (func_find_name(table, name, &func))
+		meant_add(meant, func, at);
+	return meant->nr > before;
 }
 
 static bool add_pattern(const struct func_table *table, const char *glob,

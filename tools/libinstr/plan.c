@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "block.h"
+#include "cache.h"
 #include "clean.h"
 #include "err.h"
 #include "file.h"
@@ -24,6 +25,11 @@ struct plan {
 	struct instr_plan plan;
 	uint8_t *code;		/* the bytes of all chunks */
 };
+
+static void clean_cache(struct cache **cache)
+{
+	cache_free(*cache);
+}
 
 static struct plan *plan_of(struct instr_plan *plan)
 {
@@ -330,6 +336,42 @@ static int choose_sites(struct instr_plan *plan, const struct site_text *text,
 	return 0;
 }
 
+static int plan_anew(struct instr_plan *plan, const struct site_text *text,
+		     const struct instr_place *place, size_t nr, struct instr_err *err)
+{
+	int code = plan_entries(plan, text, place, nr, err);
+
+	if (!code)
+		code = plan_layout(plan, err);
+	if (code)
+		return code;
+	cache_store(plan, text->funcs);
+	return choose_sites(plan, text, place, nr, err);
+}
+
+/* The same, where it is known how all entries are laid out. False: it is not. */
+static bool plan_from_cache(struct instr_plan *plan, const struct site_text *text,
+			    const struct instr_place *place, size_t nr)
+{
+	CLEAN(cache) struct cache *cache = cache_load(plan, text->funcs);
+	CLEAN(free) struct instr_plan_site *site = calloc(nr + 1, sizeof(*site));
+
+	if (!cache || !site)
+		return false;
+	for (size_t i = 0; i < nr; i++) {
+		if (place[i].at) {
+			site_plan_trap(text, place[i], INSTR_REASON_INSIDE, &site[i]);
+			continue;
+		}
+		site_plan(text, place[i].func, &site[i]);
+		if (!cache_place(cache, &site[i]))
+			return false;
+	}
+	plan->site = TAKE(site);
+	plan->nr = nr;
+	return true;
+}
+
 /* A jump displaces all of its window, so that a probe in it would not be passed. */
 static void keep_windows_apart(struct instr_plan *plan, const struct site_text *text)
 {
@@ -414,12 +456,9 @@ static size_t count_inside(const struct instr_place *place, size_t nr)
 static int plan_make(struct instr_plan *plan, struct site_text *text,
 		     const struct instr_place *place, size_t nr, struct instr_err *err)
 {
-	int code = plan_entries(plan, text, place, nr, err);
+	int code = plan_from_cache(plan, text, place, nr) ?
+		   0 : plan_anew(plan, text, place, nr, err);
 
-	if (!code)
-		code = plan_layout(plan, err);
-	if (!code)
-		code = choose_sites(plan, text, place, nr, err);
 	if (code)
 		return code;
 	keep_windows_apart(plan, text);

@@ -114,18 +114,53 @@ static void entry_decode(const struct site_text *text, struct entry *entry)
 	}
 }
 
+/* Would a displacement that ends at @end lead near the entry, but not to it? */
+static bool leads_near(uint64_t end, int32_t displacement)
+{
+	return (uint32_t)end + (uint32_t)displacement - 1 < INSTR_SITE_MAX - 1;
+}
+
+static bool is_short_branch(uint8_t opcode)
+{
+	return (opcode & 0xf0) == 0x70 || (opcode & 0xfc) == 0xe0 || opcode == 0xeb;
+}
+
+/*
+ * Where the last bytes end that could be a branch to near the entry; 0: there are
+ * none. Displacements are the end of a branch. To look at all bytes is much faster
+ * than to decode the instructions, and most functions have none.
+ */
+static uint64_t last_branch_near(const uint8_t *code, uint64_t len)
+{
+	const uint64_t reach = INSTR_SITE_MAX + INT8_MAX + 1;
+	uint64_t last = 0, end;
+	int32_t displacement;
+
+	for (end = 2; end <= len && end < reach; end++) {
+		if (is_short_branch(code[end - 2]) && leads_near(end, (int8_t)code[end - 1]))
+			last = end;
+	}
+	for (end = 1 + sizeof(displacement); end <= len; end++) {
+		memcpy(&displacement, code + end - sizeof(displacement), sizeof(displacement));
+		if (leads_near(end, displacement))
+			last = end > last ? end : last;
+	}
+	return last;
+}
+
 /*
  * Where near its entry the function branches to. Behind bytes that are no
  * instruction nothing is known; whatever branches from there is trapped.
  */
 static void entry_find_targets(struct entry *entry)
 {
-	uint64_t end = entry->size < entry->code_len ? entry->size : entry->code_len;
+	uint64_t size = entry->size < entry->code_len ? entry->size : entry->code_len;
+	uint64_t end = last_branch_near(entry->code, size);
 	struct insn insn;
 	bool is_branch;
 
 	for (uint64_t at = 0; at < end; at += insn.len) {
-		if (!insn_decode_branch(entry->code + at, end - at, &insn, &is_branch))
+		if (!insn_decode_branch(entry->code + at, size - at, &insn, &is_branch))
 			return;
 		if (!is_branch)
 			continue;

@@ -198,6 +198,7 @@ static uint64_t counter_offset(size_t counter)
 
 static void lay_out_data(struct instr_plan *plan)
 {
+	plan->nr_counters = 0;
 	for (size_t i = 0; i < plan->nr; i++) {
 		if (plan->site[i].how != INSTR_HOW_REFUSED)
 			plan->site[i].counter = counter_offset(plan->nr_counters++);
@@ -267,15 +268,11 @@ static uint64_t hash(uint64_t hash, const void *bytes, size_t len)
 	return hash;
 }
 
-/*
- * All that a block is made of. Whoever changes what block.c, gate.c or reloc.c
- * emit has to change the version, too.
- */
-#define LAYOUT_VERSION	2
+/* All that a block is made of. */
 
 uint64_t slab_layout(const struct instr_plan *plan)
 {
-	uint64_t layout = hash(0xcbf29ce484222325, &(int){ LAYOUT_VERSION }, sizeof(int));
+	uint64_t layout = hash(0xcbf29ce484222325, &(int){ SLAB_LAYOUT_VERSION }, sizeof(int));
 
 	layout = hash(layout, &plan->distance.top, sizeof(plan->distance.top));
 	layout = hash(layout, &plan->nr_shards, sizeof(plan->nr_shards));
