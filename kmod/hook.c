@@ -27,8 +27,10 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/tracepoint.h>
+#include <linux/uaccess.h>
 #include <linux/workqueue.h>
 #include <asm/fsgsbase.h>
+#include <asm/unistd.h>
 
 #include "event.h"
 #include "overlay.h"
@@ -50,7 +52,7 @@ struct hook_work {
 	struct work_struct work;
 	void (*fn)(struct hook_work *work);
 	struct instr_session *session;	/* hook_map() */
-	struct task_struct *task;	/* ...; hook_vfork(): the child */
+	struct task_struct *task;	/* ... */
 	struct mm_struct *mm;		/* ... */
 	struct instr_space *space;	/* hook_trace(), hook_vfork() */
 	unsigned long fs_base;
@@ -293,44 +295,62 @@ struct hook_fork {
 	struct task_struct *parent, *child;
 };
 
-/* A child that nobody waited for (no CLONE_VFORK) is another thread from now on. */
 static void hook_vfork(struct hook_work *work)
 {
-	if (READ_ONCE(work->task->mm) == work->space->mm)
-		instr_space_set_many(work->space);
 	instr_space_vfork_end(work->space, work->fs_base);
 	instr_space_put(work->space);
-	put_task_struct(work->task);
 }
 
 /*
  * A child in its parent's address space, which has not run yet. The parent's next
  * way to user mode is behind its wait for a vfork child.
  */
-static void hook_vfork_begin(struct instr_space *space, struct task_struct *child)
+static void hook_vfork_begin(struct instr_space *space)
 {
-	struct hook_work work = { .fn = hook_vfork, .space = space, .task = child };
+	struct hook_work work = { .fn = hook_vfork, .space = space };
 
 	if (!instr_space_tryget(space))
 		return;
-	get_task_struct(child);
 	work.fs_base = x86_fsbase_read_cpu();
 	instr_space_vfork_begin(space, work.fs_base);
 	if (!hook_queue(&work))
 		hook_vfork(&work);
 }
 
+/*
+ * Does the current thread wait until the child has an address space of its own?
+ * The child will say so, but only later. Whoever deceives us here has two threads
+ * that count as one.
+ */
+static bool fork_is_vfork(void)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+	u64 flags;
+
+	if (in_ia32_syscall())
+		return true;
+	switch (regs->orig_ax) {
+	case __NR_clone:
+		return regs->di & CLONE_VFORK;
+	case __NR_clone3:
+		return copy_from_user_nofault(&flags, (void __user *)regs->di,
+					      sizeof(flags)) || flags & CLONE_VFORK;
+	default:
+		return true;
+	}
+}
+
 static void hook_fork(struct instr_space *space, void *data)
 {
 	struct hook_fork *fork = data;
+	bool shares = fork->child->mm == fork->parent->mm;
+	bool thread = fork->child->signal == fork->parent->signal;
 
-	if (fork->child->signal == fork->parent->signal) {
+	if (thread || (shares && !fork_is_vfork()))
 		instr_space_set_many(space);
-		return;
-	}
-	if (fork->child->mm == fork->parent->mm)
-		hook_vfork_begin(space, fork->child);
-	if (!space->detached)
+	else if (shares)
+		hook_vfork_begin(space);
+	if (!thread && !space->detached)
 		instr_event_fork(space, fork->parent, fork->child);
 }
 

@@ -147,6 +147,17 @@ TEST_F(fork, vfork_child_of_a_vfork_child)
 	EXPECT_EQ(15, probes_count(&self->probes, "probed_jump"));
 }
 
+/* Like a thread: it is the same memory, and nobody sleeps meanwhile. */
+TEST_F(fork, child_that_shares_all_memory_is_counted)
+{
+	for (int i = 0; i < 10; i++) {
+		uint64_t before = probes_count(&self->probes, "probed_jump");
+
+		EXPECT_EQ(20000, puppet_number(&self->puppet, "share 10000"));
+		EXPECT_EQ(before + 20000, probes_count(&self->probes, "probed_jump"));
+	}
+}
+
 TEST_F_TIMEOUT(fork, vfork_beside_threads_that_are_counted, 120)
 {
 	long calls;

@@ -243,6 +243,43 @@ TEST_F(session, code_is_immortal)
 	EXPECT_ERRNO(EFAULT, ioctl(self->fd, INSTR_SLAB_WRITE, &arg));
 }
 
+TEST_F(session, code_can_be_read)
+{
+	struct instr_overlay_create overlay = some_overlay(self->file);
+	char code[] = "code", back[8192], zero[8192] = "";
+	struct instr_slab_io arg = {
+		.size = sizeof(arg), .offset = 4094, .len = 4, .ptr = (uintptr_t)code,
+	};
+
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &overlay));
+	arg.overlay_id = overlay.out_overlay_id;
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_SLAB_WRITE, &arg));
+	arg.offset = 0;
+	arg.len = sizeof(back);
+	arg.ptr = (uintptr_t)back;
+	memset(back, 'x', sizeof(back));
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_SLAB_READ, &arg));
+	EXPECT_EQ(0, memcmp(back, zero, 4094));
+	EXPECT_EQ(0, memcmp(back + 4094, "code", 4));
+	EXPECT_EQ(0, memcmp(back + 4098, zero, 4094));
+	arg.offset = 4095;
+	arg.len = 2;
+	memset(back, 'x', sizeof(back));
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_SLAB_READ, &arg));
+	EXPECT_EQ(0, memcmp(back, "odx", 3));
+	arg.len = 8192;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_SLAB_READ, &arg));
+	arg.len = 2;
+	arg.flags = 1;
+	EXPECT_ERRNO(EOPNOTSUPP, ioctl(self->fd, INSTR_SLAB_READ, &arg));
+	arg.flags = 0;
+	arg.overlay_id++;
+	EXPECT_ERRNO(ENOENT, ioctl(self->fd, INSTR_SLAB_READ, &arg));
+	arg.overlay_id--;
+	arg.ptr = 1;
+	EXPECT_ERRNO(EFAULT, ioctl(self->fd, INSTR_SLAB_READ, &arg));
+}
+
 TEST_F(session, processes_that_cannot_be)
 {
 	struct instr_attach arg = { .size = sizeof(arg), .pid = 2 };

@@ -90,6 +90,44 @@ TEST_F(view, eight_threads_count_exactly)
 	EXPECT_EQ(15 * 10, probes_count(&self->probes, "probed_trap"));
 }
 
+/* In the control block, as the module tells the process. */
+static uint64_t gate(struct probes *probes)
+{
+	struct instr_space_next space = { .size = sizeof(space) };
+	uint64_t value = ~0ULL;
+	struct instr_data_read arg = {
+		.size = sizeof(arg), .overlay_id = probes->overlay_id, .nr = 1,
+		.ptr = (uintptr_t)&value,
+	};
+
+	if (ioctl(probes->fd, INSTR_SPACE_NEXT, &space))
+		return ~0ULL;
+	arg.space_id = space.space_id;
+	return ioctl(probes->fd, INSTR_DATA_READ, &arg) ? ~0ULL : value;
+}
+
+TEST_F(view, one_thread_counts_alone_until_there_are_more)
+{
+	ASSERT_EQ(0, probes_publish(&self->probes));
+	ASSERT_EQ(1, probes_attach(&self->probes, self->puppet.pid));
+	EXPECT_EQ(INSTR_GATE_SOLO, gate(&self->probes));
+	puppet_ask(&self->puppet, "vforks 10 10");
+	puppet_ask(&self->puppet, "fork 10");
+	puppet_ask(&self->puppet, "spawns 3");
+	EXPECT_EQ(INSTR_GATE_SOLO, gate(&self->probes));
+	puppet_ask(&self->puppet, "threads 1 10");
+	EXPECT_EQ(INSTR_GATE_MANY, gate(&self->probes));
+}
+
+TEST_F(view, threads_that_were_there_are_many)
+{
+	ASSERT_EQ(0, probes_publish(&self->probes));
+	puppet_ask(&self->puppet, "busy 2");
+	ASSERT_EQ(1, probes_attach(&self->probes, self->puppet.pid));
+	EXPECT_EQ(INSTR_GATE_MANY, gate(&self->probes));
+	puppet_ask(&self->puppet, "idle");
+}
+
 TEST_F(view, published_after_attach)
 {
 	ASSERT_EQ(1, probes_attach(&self->probes, self->puppet.pid));

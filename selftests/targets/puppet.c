@@ -4,11 +4,12 @@
  * with one: how often it called what, or what its text looks like to itself.
  *
  * Commands: call N | trap N | threads T N | text | fork N | forks F N |
- * nested N | tfork T N | vforks F N | tvfork T N | vnested N | spawns N | busy T | idle | open FILE NAME | close | lib N | guard |
+ * nested N | tfork T N | vforks F N | tvfork T N | vnested N | spawns N | share N | busy T | idle | open FILE NAME | close | lib N | guard |
  * far N | protect | scribble | scribbled | attack | move | quit
  */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -289,6 +290,25 @@ static long vfork_nested(long nr)
 	return status == 0;
 }
 
+static int call_in_child(void *nr)
+{
+	call(probed_jump, 1, (long)nr);
+	return 0;
+}
+
+/* A process of its own in our memory, which we do not wait for. */
+static long call_shared(long nr)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	pid_t pid = clone(call_in_child, stack + sizeof(stack), CLONE_VM | SIGCHLD,
+			  (void *)nr);
+	int status;
+
+	call(probed_jump, 1, nr);
+	waitpid(pid, &status, 0);
+	return status ? -1 : 2 * nr;
+}
+
 static long spawn_many(long nr)
 {
 	char *argv[] = { "true", NULL };
@@ -463,6 +483,8 @@ static bool obey(const char *line)
 		printf("%ld\n", vfork_threads(m, n));
 	else if (sscanf(line, "vnested %ld", &n) == 1)
 		printf("%ld\n", vfork_nested(n));
+	else if (sscanf(line, "share %ld", &n) == 1)
+		printf("%ld\n", call_shared(n));
 	else if (sscanf(line, "spawns %ld", &n) == 1)
 		printf("%ld\n", spawn_many(n));
 	else if (sscanf(line, "fork %ld", &n) == 1)
