@@ -26,6 +26,8 @@ int instr_check_overlay(const struct instr_overlay_create *arg)
 		return -EINVAL;
 	if (!arg->data_len || arg->data_len > INSTR_DATA_MAX)
 		return -EINVAL;
+	if (!page_aligned(arg->kept_len) || arg->kept_len > INSTR_DATA_MAX)
+		return -EINVAL;
 	if (start < -(__s64)CHECK_OFFSET_MAX || start > (__s64)CHECK_OFFSET_MAX)
 		return -EINVAL;
 	return 0;
@@ -42,6 +44,22 @@ int instr_check_slab_io(const struct instr_slab_io *arg, __u64 code_len)
 	if (arg->offset > code_len || arg->len > code_len - arg->offset)
 		return -EINVAL;
 	return 0;
+}
+
+static bool position_is_sane(__u64 position)
+{
+	return (__s64)position >= -(__s64)CHECK_OFFSET_MAX &&
+	       (__s64)position <= (__s64)CHECK_OFFSET_MAX;
+}
+
+bool instr_check_pointer(const struct instr_pointer *pointer, __s64 start, __u64 code_len,
+			 __u64 kept_len)
+{
+	return position_is_sane(pointer->position) && pointer->position % 8 == 0 &&
+	       position_is_sane(pointer->lazy_start) &&
+	       position_is_sane(pointer->lazy_end) &&
+	       pointer->target - (__u64)start < code_len &&
+	       pointer->kept % 8 == 0 && pointer->kept < kept_len;
 }
 
 static bool site_is_sane(const struct instr_site *site)

@@ -8,9 +8,14 @@
 #define INSTR_CHECK_H
 
 #include <linux/instr.h>
+#include <linux/types.h>
 
 int instr_check_overlay(const struct instr_overlay_create *arg);
 int instr_check_slab_io(const struct instr_slab_io *arg, __u64 code_len);
+
+/* Of a slab that begins at @start. */
+bool instr_check_pointer(const struct instr_pointer *pointer, __s64 start, __u64 code_len,
+			 __u64 kept_len);
 
 /*
  * @code_start and @code_end bound the slab's code, as positions; on ERANGE *bad

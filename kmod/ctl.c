@@ -16,6 +16,7 @@
 
 #include "hook.h"
 #include "live.h"
+#include "pointer.h"
 #include "session.h"
 #include "view.h"
 
@@ -77,6 +78,30 @@ static int ctl_publish(struct instr_session *session, void *data)
 		kvfree(traps);
 	}
 	kvfree(sites);
+	return err;
+}
+
+static int ctl_pointers(struct instr_session *session, void *data)
+{
+	const struct instr_pointers *arg = data;
+	struct instr_pointer_set *set;
+	int err;
+
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	if (!arg->nr || arg->nr > INSTR_POINTERS_MAX)
+		return -EINVAL;
+	set = kvmalloc(struct_size(set, pointer, arg->nr), GFP_KERNEL);
+	if (!set)
+		return -ENOMEM;
+	set->nr = arg->nr;
+	set->ready = arg->ready;
+	err = copy_from_user(set->pointer, u64_to_user_ptr(arg->pointers),
+			     array_size(arg->nr, sizeof(*set->pointer))) ? -EFAULT : 0;
+	if (!err)
+		err = instr_session_pointers(session, arg->overlay_id, set);
+	if (err)
+		kvfree(set);
 	return err;
 }
 
@@ -154,6 +179,7 @@ static const struct ctl_cmd ctl_cmds[] = {
 	CTL_CMD(INSTR_DETACH, struct instr_detach, true, ctl_detach),
 	CTL_CMD(INSTR_SPACE_NEXT, struct instr_space_next, true, ctl_space_next),
 	CTL_CMD(INSTR_DATA_READ, struct instr_data_read, true, ctl_data_read),
+	CTL_CMD(INSTR_POINTERS, struct instr_pointers, true, ctl_pointers),
 	CTL_CMD(INSTR_REMOVE, struct instr_remove, false, ctl_remove),
 };
 
@@ -256,16 +282,18 @@ static struct miscdevice ctl_device = {
 static void check_abi(void)
 {
 	BUILD_BUG_ON(sizeof(struct instr_info) != 48);
-	BUILD_BUG_ON(sizeof(struct instr_overlay_create) != 48);
+	BUILD_BUG_ON(sizeof(struct instr_overlay_create) != 56);
 	BUILD_BUG_ON(sizeof(struct instr_slab_io) != 40);
 	BUILD_BUG_ON(sizeof(struct instr_site) != 32);
 	BUILD_BUG_ON(sizeof(struct instr_trap) != 16);
 	BUILD_BUG_ON(sizeof(struct instr_publish) != 40);
 	BUILD_BUG_ON(sizeof(struct instr_attach) != 16);
 	BUILD_BUG_ON(sizeof(struct instr_detach) != 16);
-	BUILD_BUG_ON(sizeof(struct instr_space_next) != 48);
+	BUILD_BUG_ON(sizeof(struct instr_space_next) != 56);
 	BUILD_BUG_ON(sizeof(struct instr_data_read) != 40);
 	BUILD_BUG_ON(sizeof(struct instr_remove) != 16);
+	BUILD_BUG_ON(sizeof(struct instr_pointer) != 40);
+	BUILD_BUG_ON(sizeof(struct instr_pointers) != 32);
 	BUILD_BUG_ON(sizeof(struct instr_info) > CTL_ARG_MAX);
 	BUILD_BUG_ON(sizeof(struct instr_space_next) > CTL_ARG_MAX);
 }

@@ -198,12 +198,23 @@ static void hook_map(struct hook_work *work)
 	mmdrop(work->mm);
 }
 
+static bool vma_is_text(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & (VM_EXEC | VM_SHARED)) == VM_EXEC;
+}
+
+/* Was written to, and is read-only now: pointers (pointer.c) wait for that. */
+static bool vma_is_relocated(const struct vm_area_struct *vma)
+{
+	return vma->anon_vma && !(vma->vm_flags & (VM_EXEC | VM_WRITE | VM_SHARED));
+}
+
 static int on_map(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct vm_area_struct *vma = (void *)regs_get_kernel_argument(regs, 0);
 	struct hook_work work = { .fn = hook_map, .task = current };
 
-	if (!vma->vm_file || (vma->vm_flags & (VM_EXEC | VM_SHARED)) != VM_EXEC ||
+	if (!vma->vm_file || !(vma_is_text(vma) || vma_is_relocated(vma)) ||
 	    vma->vm_mm != current->mm || (current->flags & PF_KTHREAD))
 		return 0;
 	rcu_read_lock();

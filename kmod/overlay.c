@@ -37,6 +37,7 @@ struct instr_overlay *instr_overlay_create(struct instr_session *session,
 		.slab_start = arg->slab_start,
 		.code_len = arg->code_len,
 		.data_len = arg->data_len,
+		.kept_len = arg->kept_len,
 		.layout = arg->layout,
 	};
 	struct instr_overlay *overlay;
@@ -77,6 +78,7 @@ static void overlay_release(struct kref *ref)
 
 	instr_edition_free(rcu_dereference_protected(overlay->edition, true));
 	kvfree(rcu_dereference_protected(overlay->traps, true));
+	kvfree(overlay->pointers);
 	instr_code_put(overlay->code);
 	fput(overlay->file);
 	kfree_rcu(overlay, rcu);

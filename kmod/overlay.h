@@ -12,6 +12,7 @@
 struct file;
 struct inode;
 struct instr_edition;
+struct instr_pointer_set;
 struct instr_session;
 
 /**
@@ -41,6 +42,8 @@ struct instr_traps {
  *
  * @unsettled: page tables may hold pages of an edition that is no longer shown
  *
+ * @pointers: NULL, or set once, before any process sees the overlay
+ *
  * @edition and @traps are written under the session's lock. @traps is read under
  * RCU. It and @code live as long as a view might trap.
  */
@@ -57,6 +60,7 @@ struct instr_overlay {
 	struct instr_code *code;
 	struct instr_edition __rcu *edition;
 	struct instr_traps __rcu *traps;
+	struct instr_pointer_set *pointers;
 	struct rcu_head rcu;
 };
 

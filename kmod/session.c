@@ -26,6 +26,7 @@
 #include "hook.h"
 #include "live.h"
 #include "overlay.h"
+#include "pointer.h"
 #include "space.h"
 #include "view.h"
 
@@ -571,6 +572,38 @@ out_put_file:
 	return err;
 }
 
+static bool session_uses(struct instr_session *session,
+			 const struct instr_overlay *overlay)
+{
+	struct instr_space *space;
+	struct instr_slab *slab;
+
+	list_for_each_entry(space, &session->spaces, node)
+		list_for_each_entry(slab, &space->slabs, node)
+			if (slab->overlay == overlay)
+				return true;
+	return false;
+}
+
+int instr_session_pointers(struct instr_session *session, u32 overlay_id,
+			   struct instr_pointer_set *set)
+{
+	struct instr_overlay *overlay = session_find_overlay(session, overlay_id);
+	u32 i;
+
+	if (!overlay)
+		return -ENOENT;
+	if (overlay->pointers || session_uses(session, overlay))
+		return -EBUSY;
+	for (i = 0; i < set->nr; i++)
+		if (!instr_check_pointer(&set->pointer[i], overlay->slab_start,
+					 overlay->code->code_len,
+					 overlay->code->kept_len))
+			return -ERANGE;
+	overlay->pointers = set;
+	return 0;
+}
+
 int instr_session_slab_read(struct instr_session *session,
 			    const struct instr_slab_io *arg)
 {
@@ -686,6 +719,7 @@ int instr_session_space_next(struct instr_session *session,
 			.out_refused = space->refused,
 			.out_private = space->private,
 			.out_slabs = instr_space_count_slabs(space),
+			.out_unset = space->unset,
 		};
 		strscpy((char *)arg->out_comm, space->comm, sizeof(arg->out_comm));
 		return 0;

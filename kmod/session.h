@@ -9,6 +9,7 @@
 #include <linux/sched.h>
 
 struct instr_overlay;
+struct instr_pointer_set;
 struct instr_space;
 struct mm_struct;
 struct pid;
@@ -70,6 +71,9 @@ int instr_session_slab_read(struct instr_session *session,
 int instr_session_publish(struct instr_session *session, struct instr_publish *arg,
 			  const struct instr_site *sites,
 			  const struct instr_trap *traps);
+/* Takes over @set, unless it fails. */
+int instr_session_pointers(struct instr_session *session, u32 overlay_id,
+			   struct instr_pointer_set *set);
 int instr_session_attach(struct instr_session *session, struct instr_attach *arg);
 int instr_session_detach(struct instr_session *session,
 			 const struct instr_detach *arg);

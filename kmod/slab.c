@@ -32,12 +32,16 @@
 static LIST_HEAD(codes);
 static DEFINE_MUTEX(codes_lock);
 
+static u64 code_total_len(const struct instr_code *code)
+{
+	return code->code_len + code->data_len + code->kept_len;
+}
+
 static int code_open_files(struct instr_code *code)
 {
 	struct file *rw, *ro;
 
-	rw = shmem_file_setup("instr-slab", code->code_len + code->data_len,
-			      VM_NORESERVE);
+	rw = shmem_file_setup("instr-slab", code_total_len(code), VM_NORESERVE);
 	if (IS_ERR(rw))
 		return PTR_ERR(rw);
 	ro = dentry_open(&rw->f_path, O_RDONLY | O_LARGEFILE, current_cred());
@@ -63,6 +67,7 @@ static struct instr_code *code_create(const struct instr_code_key *key)
 	code->key = *key;
 	code->code_len = key->code_len;
 	code->data_len = key->data_len;
+	code->kept_len = key->kept_len;
 	err = code_open_files(code);
 	if (err) {
 		kfree(code);
@@ -101,7 +106,8 @@ static struct instr_code *codes_find(const struct instr_code_key *key)
 		    code->key.generation == key->generation &&
 		    code->key.slab_start == key->slab_start &&
 		    code->key.code_len == key->code_len &&
-		    code->key.data_len == key->data_len)
+		    code->key.data_len == key->data_len &&
+		    code->key.kept_len == key->kept_len)
 			return code;
 	return NULL;
 }
@@ -226,15 +232,37 @@ static struct vm_area_struct *slab_find_vma(struct instr_code *code,
 	return vma;
 }
 
+/* The parts of a slab, one behind the other. */
+enum slab_part { SLAB_CODE, SLAB_DATA, SLAB_KEPT, SLAB_PARTS };
+
+struct slab_range {
+	u64 offset, len;
+};
+
+static struct slab_range slab_part(const struct instr_code *code, enum slab_part part)
+{
+	const struct slab_range range[SLAB_PARTS] = {
+		[SLAB_CODE] = { 0, code->code_len },
+		[SLAB_DATA] = { code->code_len, code->data_len },
+		[SLAB_KEPT] = { code->code_len + code->data_len, code->kept_len },
+	};
+
+	return range[part];
+}
+
 bool instr_slab_is_mapped(struct instr_code *code, unsigned long vaddr)
 {
 	struct mm_struct *mm = current->mm;
-	bool mapped;
+	bool mapped = true;
+	int part;
 
 	mmap_read_lock(mm);
-	mapped = slab_find_vma(code, vaddr, 0, code->code_len) &&
-		 slab_find_vma(code, vaddr + code->code_len, code->code_len,
-			       code->data_len);
+	for (part = 0; part < SLAB_PARTS; part++) {
+		struct slab_range at = slab_part(code, part);
+
+		mapped &= !at.len || slab_find_vma(code, vaddr + at.offset, at.offset,
+						   at.len);
+	}
 	mmap_read_unlock(mm);
 	return mapped;
 }
@@ -306,48 +334,60 @@ static bool slab_is_in_the_way(unsigned long vaddr, u64 len)
 	       ranges_meet(vaddr, vaddr + len, lowest, stack);
 }
 
-static int slab_map_part(struct file *file, unsigned long vaddr, u64 len,
-			 unsigned long prot, u64 offset)
+static void slab_unmap_part(struct instr_code *code, unsigned long vaddr,
+			    enum slab_part part)
 {
-	unsigned long mapped;
+	struct slab_range at = slab_part(code, part);
 
-	mapped = vm_mmap(file, vaddr, len, prot, MAP_PRIVATE | MAP_FIXED_NOREPLACE,
-			 offset);
-	return IS_ERR_VALUE(mapped) ? (int)mapped : 0;
+	if (at.len)
+		vm_munmap(vaddr + at.offset, at.len);
+}
+
+static int slab_map_part(struct instr_code *code, unsigned long vaddr,
+			 enum slab_part part)
+{
+	unsigned long prot = part == SLAB_CODE ? PROT_READ | PROT_EXEC :
+						 PROT_READ | PROT_WRITE;
+	struct slab_range at = slab_part(code, part);
+	unsigned long mapped;
+	int err = 0;
+
+	if (!at.len)
+		return 0;
+	mapped = vm_mmap(code->ro, vaddr + at.offset, at.len, prot,
+			 MAP_PRIVATE | MAP_FIXED_NOREPLACE, at.offset);
+	if (IS_ERR_VALUE(mapped))
+		return (int)mapped;
+	/* Before what is kept comes behind it, which would become one with it. */
+	if (part == SLAB_DATA)
+		err = data_set_wipe(code, mapped);
+	if (err)
+		slab_unmap_part(code, vaddr, part);
+	return err;
 }
 
 int instr_slab_map(struct instr_code *code, unsigned long vaddr,
 		   struct instr_data *data)
 {
-	u64 len = code->code_len + code->data_len;
-	unsigned long data_vaddr = vaddr + code->code_len;
-	int err;
+	u64 len = code_total_len(code);
+	int part, err = 0;
 
 	if (vaddr < SZ_64K || vaddr >= TASK_SIZE_MAX || len > TASK_SIZE_MAX - vaddr)
 		return -ERANGE;
 	if (slab_is_in_the_way(vaddr, len))
 		return -EEXIST;
-	err = slab_map_part(code->ro, vaddr, code->code_len,
-			    PROT_READ | PROT_EXEC, 0);
-	if (err)
-		return err;
-	err = slab_map_part(code->ro, data_vaddr, code->data_len,
-			    PROT_READ | PROT_WRITE, code->code_len);
-	if (err)
-		goto err_unmap_code;
-	err = data_set_wipe(code, data_vaddr);
-	if (err)
-		goto err_unmap_data;
-	err = data_pin(data, data_vaddr, code->data_len);
-	if (err)
-		goto err_unmap_data;
-	return 0;
-
-	/* Nothing has been served yet that leads here. */
-err_unmap_data:
-	vm_munmap(data_vaddr, code->data_len);
-err_unmap_code:
-	vm_munmap(vaddr, code->code_len);
+	for (part = 0; part < SLAB_PARTS; part++) {
+		err = slab_map_part(code, vaddr, part);
+		if (err)
+			break;
+	}
+	if (!err)
+		err = data_pin(data, vaddr + code->code_len, code->data_len);
+	if (!err)
+		return 0;
+	/* Those that we have mapped; nothing has been served yet that leads here. */
+	while (part--)
+		slab_unmap_part(code, vaddr, part);
 	return err;
 }
 

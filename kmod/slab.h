@@ -17,7 +17,7 @@ struct instr_code_key {
 	unsigned long ino;
 	u32 generation;
 	s64 slab_start;
-	u64 code_len, data_len;
+	u64 code_len, data_len, kept_len;
 	u64 layout;		/* 0: like no other */
 };
 
@@ -25,10 +25,11 @@ struct instr_code_key {
  * struct instr_code - the code of a slab, shared by all processes
  * @users: overlays. With none it is kept while a process still maps it
  *
- * A shmem file, [code][data]. The code is appended to through the page cache;
+ * A shmem file, [code][data][kept]. The code is appended to through the page cache;
  * processes map it by @ro, so that it can't be made writable, and privately, so
  * that a debugger can set breakpoints of its own. The data part of the file
- * stays empty: it gives each process zero pages to begin with.
+ * stays empty: it gives each process zero pages to begin with. What is behind it
+ * is data as well, which a fork child inherits.
  *
  * No code of this module stands behind the file: it may outlive the module.
  */
@@ -37,7 +38,7 @@ struct instr_code {
 	struct instr_code_key key;
 	unsigned int users;
 	struct file *rw, *ro;
-	u64 code_len, data_len;
+	u64 code_len, data_len, kept_len;
 };
 
 /* The one with that key, or a new one. */

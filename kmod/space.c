@@ -28,6 +28,7 @@
 #include "event.h"
 #include "live.h"
 #include "overlay.h"
+#include "pointer.h"
 #include "session.h"
 #include "view.h"
 
@@ -585,6 +586,23 @@ static void space_revive(struct instr_session *session, struct instr_space *spac
 	}
 }
 
+static void space_set_pointers(struct instr_space *space)
+{
+	struct instr_slab *slab;
+
+	space->unset = 0;
+	list_for_each_entry(slab, &space->slabs, node)
+		space->unset += instr_pointers_set(space, slab);
+}
+
+static void space_restore_pointers(struct instr_space *space)
+{
+	struct instr_slab *slab;
+
+	list_for_each_entry(slab, &space->slabs, node)
+		instr_pointers_restore(space, slab);
+}
+
 int instr_space_sync(struct instr_session *session, struct task_struct *task)
 {
 	struct instr_space *space = space_find_own(session);
@@ -608,6 +626,8 @@ int instr_space_sync(struct instr_session *session, struct task_struct *task)
 		space->refused = EBUSY;
 		instr_event_refused(space, 0, EBUSY);
 	}
+	if (space)
+		space_set_pointers(space);
 	return nr;
 }
 
@@ -686,6 +706,7 @@ void instr_space_withdraw(struct instr_space *space)
 	if (space->detached)
 		return;
 	space->detached = true;
+	space_restore_pointers(space);
 	space_hold_views(space);
 	if (space_for_each_vma(space, vma_withdraw, NULL))
 		instr_event_space(INSTR_EVENT_DETACH, space);

@@ -45,6 +45,7 @@ struct instr_slab {
  * @held: views on their way out
  * @refused: errno of the last mapping that was left alone
  * @private: patched pages that are not shown
+ * @unset: pointers that could not be set when it was tried last
  */
 struct instr_space {
 	u32 id, session_id;
@@ -66,6 +67,7 @@ struct instr_space {
 	bool detached;
 	int refused;
 	u32 private;
+	u32 unset;
 	struct work_struct free;
 	struct rcu_head rcu;
 };

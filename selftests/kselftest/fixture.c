@@ -52,6 +52,19 @@ static void probes_write_slab(struct probes *probes)
 	}
 }
 
+static void probes_set_pointers(struct probes *probes)
+{
+	const struct instr_plan *plan = probes->plan;
+	struct instr_pointers arg = {
+		.size = sizeof(arg), .overlay_id = probes->overlay_id,
+		.nr = plan->nr_pointers, .ready = plan->ready,
+		.pointers = (uintptr_t)plan->pointers,
+	};
+
+	if (plan->nr_pointers && ioctl(probes->fd, INSTR_POINTERS, &arg))
+		bail("INSTR_POINTERS: %s", strerror(errno));
+}
+
 void probes_open(struct probes *probes, const char *path, const char *const *names)
 {
 	struct instr_overlay_create arg = { .size = sizeof(arg) };
@@ -74,11 +87,13 @@ void probes_open(struct probes *probes, const char *path, const char *const *nam
 	arg.slab_start = probes->plan->slab_start;
 	arg.code_len = probes->plan->code_len;
 	arg.data_len = probes->plan->data_len;
+	arg.kept_len = probes->plan->kept_len;
 	arg.layout = probes->plan->layout;
 	if (ioctl(probes->fd, INSTR_OVERLAY_CREATE, &arg))
 		bail("INSTR_OVERLAY_CREATE: %s", strerror(errno));
 	probes->overlay_id = arg.out_overlay_id;
 	probes_write_slab(probes);
+	probes_set_pointers(probes);
 }
 
 void probes_close(struct probes *probes)
@@ -127,15 +142,14 @@ int probes_detach(struct probes *probes, pid_t pid)
 
 static const struct instr_plan_site *probes_site(struct probes *probes, const char *name)
 {
-	const struct instr_func *funcs;
-	struct instr_err err;
-	size_t i, nr;
+	size_t i;
 
-	if (instr_file_funcs(probes->file, &funcs, &nr, &err))
-		bail("%s", err.text);
-	for (i = 0; i < probes->plan->nr; i++)
-		if (!strcmp(funcs[probes->plan->site[i].place.func].name, name))
-			return &probes->plan->site[i];
+	for (i = 0; i < probes->plan->nr; i++) {
+		const struct instr_plan_site *site = &probes->plan->site[i];
+
+		if (!strcmp(instr_place_info(probes->file, site->place).name, name))
+			return site;
+	}
 	bail("no site for %s", name);
 }
 

@@ -4,7 +4,8 @@
  * with one: how often it called what, or what its text looks like to itself.
  *
  * Commands: call N | trap N | threads T N | text | fork N | forks F N |
- * nested N | tfork T N | vforks F N | tvfork T N | vnested N | spawns N | share N | busy T | idle | open FILE NAME | close | lib N | guard |
+ * nested N | tfork T N | vforks F N | tvfork T N | vnested N | spawns N | share N | import N |
+ * table N | callback N | pfork N | pointers | busy T | idle | open FILE NAME | close | lib N | guard |
  * far N | protect | scribble | scribbled | attack | move | quit
  */
 #include <dlfcn.h>
@@ -76,6 +77,23 @@ static void fail(const char *what)
 {
 	perror(what);
 	exit(99);
+}
+
+/* What pointers lead to: a table that the loader relocates, and a variable. */
+typedef long (*pointed)(long);
+
+static __attribute__((noinline)) long pointed_at(long value)
+{
+	__asm__ volatile("");
+	return value + 5;
+}
+
+pointed callback = pointed_at;
+const pointed table[2] = { pointed_at, pointed_at };
+
+static pointed value_of(const pointed *pointer)
+{
+	return *(const pointed volatile *)pointer;
 }
 
 static long call(long (*fn)(long), long delta, long nr)
@@ -222,6 +240,47 @@ static long fork_threads(long threads, long nr)
 	return sum;
 }
 
+static long call_pointer(const pointed *pointer, long nr)
+{
+	long i;
+
+	for (i = 0; i < nr; i++)
+		call(value_of(pointer), 5, 1);
+	return nr;
+}
+
+/* Is each pointer what it is in the file? */
+static int pointers_are_ours(void)
+{
+	return value_of(&callback) == pointed_at && value_of(&table[0]) == pointed_at &&
+	       value_of(&table[1]) == pointed_at;
+}
+
+static long call_import(long nr)
+{
+	pid_t parent = getppid();
+	long i;
+
+	for (i = 1; i < nr; i++)
+		if (getppid() != parent)
+			return -1;
+	return nr;
+}
+
+static int pointers_in_child(long nr)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		call_pointer(&table[1], nr);
+		call_pointer(&callback, nr);
+		_exit(6);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 6;
+}
+
 /* ---- children in our own address space ----------------------------------------- */
 
 /* Children that call, and end in each way that such a child can. */
@@ -340,6 +399,8 @@ static void *thread_busy(void *arg)
 	while (!atomic_load_explicit(&busy_stop, memory_order_relaxed)) {
 		nr += call(probed_jump, 1, 100);
 		call(probed_trap, 0, 1);
+		call_pointer(&table[1], 5);
+		call_pointer(&callback, 5);
 	}
 	atomic_fetch_add(&busy_calls, nr);
 	return NULL;
@@ -483,6 +544,16 @@ static bool obey(const char *line)
 		printf("%ld\n", vfork_threads(m, n));
 	else if (sscanf(line, "vnested %ld", &n) == 1)
 		printf("%ld\n", vfork_nested(n));
+	else if (sscanf(line, "import %ld", &n) == 1)
+		printf("%ld\n", call_import(n));
+	else if (sscanf(line, "table %ld", &n) == 1)
+		printf("%ld\n", call_pointer(&table[1], n));
+	else if (sscanf(line, "callback %ld", &n) == 1)
+		printf("%ld\n", call_pointer(&callback, n));
+	else if (sscanf(line, "pfork %ld", &n) == 1)
+		printf("%d\n", pointers_in_child(n));
+	else if (!strncmp(line, "pointers", 8))
+		printf("%d\n", pointers_are_ours());
 	else if (sscanf(line, "share %ld", &n) == 1)
 		printf("%ld\n", call_shared(n));
 	else if (sscanf(line, "spawns %ld", &n) == 1)

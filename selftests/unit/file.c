@@ -134,14 +134,20 @@ static void section_headers_are_not_needed(void)
 	struct scratch scratch;
 	size_t nr_whole = nr;
 
+	for (size_t i = 0; whole && i < nr; i++)
+		nr_whole -= strstr(func[i].name, "@plt") != NULL;
+
 	if (!CHECK(scratch_read(&scratch, "/bin/bash")) || !CHECK(drop_sections(&scratch)))
 		return;
 
 	CLEAN(file) struct instr_file *bare = file_of(scratch.path);
 
 	CHECK(whole && bare && list_is_sound());
-	CHECK(nr == nr_whole);
-	if (nr != nr_whole)
+	/*
+	 * All but the stubs of imports: only sections tell where these are. A frame
+	 * that begins where one does is a function then.
+	 */
+	if (!CHECK(nr >= nr_whole && nr <= nr_whole + 3))
 		printf("# %zu functions without, %zu with\n", nr, nr_whole);
 	CHECK(find("maybe_make_export_env"));
 	scratch_exit(&scratch);

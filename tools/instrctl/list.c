@@ -23,6 +23,14 @@ const char help_list[] =
 	"Columns are aligned on a terminal, and separated by one tab elsewhere. The last\n"
 	"line is a summary. Sizes are in bytes.\n";
 
+/* Of the function, or of the pointer. */
+static uint64_t size_of(const struct preview *preview, size_t i)
+{
+	size_t func = preview->chosen[i].func;
+
+	return func == INSTR_POINTER ? sizeof(uint64_t) : preview->func[func].size;
+}
+
 static void print_text(const struct preview *preview)
 {
 	static const char *const heads[] = { ">address", ">size", "how", "reason", "name" };
@@ -33,16 +41,17 @@ static void print_text(const struct preview *preview)
 		out_of_memory();
 	for (size_t i = 0; i < preview->nr; i++) {
 		const struct instr_plan_site *site = preview->site[i];
-		const struct instr_func *func = &preview->func[preview->chosen[i].func];
+		struct instr_place_info info = instr_place_info(preview->file,
+								preview->chosen[i]);
 		const char *reason = instr_reason_text(site->reason);
 		char name[NAME_LEN];
 
-		instr_table_cell(table, "0x%" PRIx64, func->vaddr + site->place.at);
-		instr_table_cell(table, "%" PRIu64, func->size);
+		instr_table_cell(table, "0x%" PRIx64, info.vaddr);
+		instr_table_cell(table, "%" PRIu64, size_of(preview, i));
 		instr_table_cell(table, "%s", instr_how_name(site->how));
 		instr_table_cell(table, "%s", *reason ? reason : "-");
 		instr_table_cell(table, "%s",
-				 instr_place_name(func, site->place.at, name, sizeof(name)));
+				 instr_place_name(&info, name, sizeof(name)));
 	}
 	if (instr_table_print(table, stdout))
 		out_of_memory();
@@ -60,18 +69,20 @@ static void print_json(const struct preview *preview)
 	functions = json_add_array(top, "functions");
 	for (size_t i = 0; i < preview->nr; i++) {
 		const struct instr_plan_site *site = preview->site[i];
-		const struct instr_func *func = &preview->func[preview->chosen[i].func];
+		struct instr_place_info info = instr_place_info(preview->file,
+								preview->chosen[i]);
 		struct json_object *row = json_append(functions);
 
-		json_add_text(row, "name", func->name);
-		json_add_number(row, "at", site->place.at);
-		json_add_hex(row, "address", func->vaddr + site->place.at);
-		json_add_number(row, "size", func->size);
+		json_add_text(row, "name", info.name);
+		json_add_number(row, "at", info.at);
+		json_add_hex(row, "address", info.vaddr);
+		json_add_number(row, "size", size_of(preview, i));
 		json_add_text(row, "how", instr_how_name(site->how));
 		json_add_text(row, "reason", instr_reason_text(site->reason));
 	}
 	json_add_number(top, "jump", preview->count[INSTR_HOW_JUMP]);
 	json_add_number(top, "trap", preview->count[INSTR_HOW_TRAP]);
+	json_add_number(top, "pointer", preview->count[INSTR_HOW_POINTER]);
 	json_add_number(top, "refused", preview->count[INSTR_HOW_REFUSED]);
 	json_end(top, stdout);
 }

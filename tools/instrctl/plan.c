@@ -103,18 +103,20 @@ static void print_site(const struct preview *preview, size_t i)
 {
 	const struct instr_plan_site *site = preview->site[i];
 	uint64_t vaddr = instr_file_text_vaddr(preview->file, site->offset);
+	struct instr_place_info info = instr_place_info(preview->file, preview->chosen[i]);
 	char name[NAME_LEN];
 
-	instr_place_name(&preview->func[preview->chosen[i].func], site->place.at, name,
-			 sizeof(name));
+	instr_place_name(&info, name, sizeof(name));
 	instr_text_clean(name);
 	printf("%s: %s%s%s\n", name, instr_how_name(site->how),
 	       site->reason ? ": " : "", instr_reason_text(site->reason));
 	if (site->how == INSTR_HOW_REFUSED)
 		return;
 
-	print_code("before", vaddr, site->old, site->window_len);
-	print_after(vaddr, site);
+	if (site->how != INSTR_HOW_POINTER) {
+		print_code("before", vaddr, site->old, site->window_len);
+		print_after(vaddr, site);
+	}
 	printf("  %-8s %12" PRIx64 "\n", "slot", vaddr_of(preview, site, site->slot));
 	print_code("block", vaddr_of(preview, site, site->block),
 		   instr_plan_block(preview->plan, site), site->block_len);
@@ -167,8 +169,11 @@ static void print_json(const struct preview *preview)
 		const struct instr_plan_site *site = preview->site[i];
 		struct json_object *row = json_append(sites);
 
-		json_add_text(row, "function", preview->func[preview->chosen[i].func].name);
-		json_add_number(row, "at", preview->chosen[i].at);
+		struct instr_place_info info = instr_place_info(preview->file,
+								preview->chosen[i]);
+
+		json_add_text(row, "function", info.name);
+		json_add_number(row, "at", info.at);
 		json_add_text(row, "how", instr_how_name(site->how));
 		json_add_text(row, "reason", instr_reason_text(site->reason));
 		if (site->how != INSTR_HOW_REFUSED)

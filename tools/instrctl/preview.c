@@ -6,7 +6,6 @@
 #include "preview.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,9 +77,12 @@ static int make_plan_of_all(struct preview *preview)
 	return code;
 }
 
-static uint64_t place_vaddr(const struct preview *preview, struct instr_place place)
+static bool same_place(const struct preview *preview, struct instr_place a,
+		       struct instr_place b)
 {
-	return preview->func[place.func].vaddr + place.at;
+	return (a.func == INSTR_POINTER) == (b.func == INSTR_POINTER) &&
+	       instr_place_info(preview->file, a).vaddr ==
+	       instr_place_info(preview->file, b).vaddr;
 }
 
 /* The plan's sites are in the order of their functions, and so are the chosen. */
@@ -93,12 +95,13 @@ static int find_sites(struct preview *preview, struct instr_err *err)
 	if (!preview->site)
 		return instr_fail(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < preview->nr; i++) {
-		uint64_t vaddr = place_vaddr(preview, preview->chosen[i]);
-
-		while (at < plan->nr && place_vaddr(preview, plan->site[at].place) != vaddr)
+		while (at < plan->nr &&
+		       !same_place(preview, plan->site[at].place, preview->chosen[i]))
 			at++;
 		if (at == plan->nr)
-			return instr_fail(err, -ENOENT, "0x%" PRIx64 ": is in no plan", vaddr);
+			return instr_fail(err, -ENOENT, "%s: is in no plan",
+					  instr_place_info(preview->file,
+							   preview->chosen[i]).name);
 		preview->site[i] = &plan->site[at];
 		preview->count[preview->site[i]->how]++;
 	}
@@ -170,12 +173,16 @@ int preview_main(int argc, char **argv, void (*print_text)(const struct preview 
 
 void preview_summary(const struct preview *preview, char *text, size_t text_len)
 {
+	const size_t *count = preview->count;
+	char pointers[32] = "";
 	bool inside = false;
 
 	for (size_t i = 0; i < preview->nr; i++)
 		inside |= preview->chosen[i].at != 0;
-	snprintf(text, text_len, "%zu %s%s: %zu jump, %zu trap, %zu refused",
-		 preview->nr, inside ? "place" : "function", preview->nr == 1 ? "" : "s",
-		 preview->count[INSTR_HOW_JUMP], preview->count[INSTR_HOW_TRAP],
-		 preview->count[INSTR_HOW_REFUSED]);
+	if (count[INSTR_HOW_POINTER])
+		snprintf(pointers, sizeof(pointers), "%zu pointer, ", count[INSTR_HOW_POINTER]);
+	snprintf(text, text_len, "%zu %s%s: %zu jump, %zu trap, %s%zu refused", preview->nr,
+		 inside ? "place" : "function", preview->nr == 1 ? "" : "s",
+		 count[INSTR_HOW_JUMP], count[INSTR_HOW_TRAP], pointers,
+		 count[INSTR_HOW_REFUSED]);
 }

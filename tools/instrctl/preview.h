@@ -16,7 +16,7 @@ struct preview {
 	struct instr_place *chosen;
 	const struct instr_plan_site **site;	/* of each that was chosen */
 	struct instr_plan *plan;	/* of these, or of all functions */
-	size_t count[INSTR_HOW_TRAP + 1];	/* sites of each enum instr_how */
+	size_t count[INSTR_HOW_MAX];	/* sites of each enum instr_how */
 };
 
 /* The verb: its command line, and one of two ways to print. Returns the exit status. */

@@ -109,7 +109,7 @@ static void print_rows(const struct report *report, const struct rows *rows, FIL
 		add_calls(table, row->calls, instr_is_terminal(out));
 		instr_table_cell(table, "%s%s%s", named ? base_name(row->target->name) : "",
 				 named ? ":" : "",
-				 instr_place_name(row->func, row->at, name, sizeof(name)));
+				 instr_place_name(&row->place, name, sizeof(name)));
 		if (several)
 			instr_table_cell(table, "%d %s", row->space->pid, row->space->comm);
 	}
@@ -142,6 +142,10 @@ static void print_spaces(const struct result *result, FILE *out)
 		if (space->refused)
 			fprintf(out, "process %d: a mapping was left alone, not counted: %s\n",
 				space->pid, refusal_text(space->refused));
+		if (space->unset)
+			fprintf(out, "process %d: %u pointer%s where %s did, not counted: not bound yet (see NAME@plt)\n",
+				space->pid, space->unset, plural(space->unset, " leads", "s lead"),
+				plural(space->unset, "it", "they"));
 		if (space->private_pages)
 			fprintf(out, "process %d: %u changed page%s not shown, not counted: it has copies of its own (breakpoints?)\n",
 				space->pid, space->private_pages,
@@ -199,10 +203,10 @@ static void add_functions(struct json_object *top, const struct rows *rows)
 		const struct row *row = &rows->row[i];
 		struct json_object *object = json_append(functions);
 
-		json_add_text(object, "function", row->func->name);
+		json_add_text(object, "function", row->place.name);
 		json_add_text(object, "file", row->target->name);
-		json_add_number(object, "at", row->at);
-		json_add_hex(object, "address", row->func->vaddr + row->at);
+		json_add_number(object, "at", row->place.at);
+		json_add_hex(object, "address", row->place.vaddr);
 		json_add_number(object, "calls", row->calls);
 		if (row->space)
 			add_process(object, row->space);
@@ -223,8 +227,8 @@ static void add_refused(struct json_object *top, const struct targets *targets)
 			if (site->how != INSTR_HOW_REFUSED)
 				continue;
 			row = json_append(refused);
-			json_add_text(row, "function", target_func(target, j)->name);
-			json_add_number(row, "at", site->place.at);
+			json_add_text(row, "function", target_place(target, j).name);
+			json_add_number(row, "at", target_place(target, j).at);
 			json_add_text(row, "file", target->name);
 			json_add_text(row, "reason", instr_reason_text(site->reason));
 		}
@@ -247,6 +251,7 @@ static void add_processes(struct json_object *top, const struct report *report)
 		json_add_number(row, "vfork_children", children.vforks);
 		json_add_text(row, "refused", space->refused ? refusal_text(space->refused) : "");
 		json_add_number(row, "private_pages", space->private_pages);
+		json_add_number(row, "unset_pointers", space->unset);
 	}
 }
 

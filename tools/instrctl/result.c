@@ -60,6 +60,7 @@ static struct result_space *add_space(struct result *result, struct count *count
 		.pid = next->out_pid ?: count->pid,
 		.refused = next->out_refused,
 		.private_pages = next->out_private,
+		.unset = next->out_unset,
 		.active = next->out_slabs != 0,
 	};
 	memcpy(space->comm, next->out_comm, sizeof(space->comm));

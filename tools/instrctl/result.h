@@ -14,6 +14,7 @@ struct result_space {
 	char comm[16];
 	uint32_t refused;	/* errno of the last mapping that was, or 0 */
 	uint32_t private_pages;
+	unsigned int unset;		/* pointers that lead where they did */
 	bool active;		/* something of it was, or could be, counted */
 	uint64_t *calls;	/* by the number of the site among all targets' */
 };

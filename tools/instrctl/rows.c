@@ -26,8 +26,7 @@ static void add_rows(const struct result *result, const struct target *target, s
 	struct row row = {
 		.calls = sum(result, site),
 		.target = target,
-		.func = target_func(target, i),
-		.at = target_site(target, i)->place.at,
+		.place = target_place(target, i),
 	};
 
 	rows->uncalled += row.calls == 0;
@@ -50,7 +49,8 @@ static int compare(const void *a, const void *b)
 
 	if (x->calls != y->calls)
 		return x->calls < y->calls ? 1 : -1;
-	return strcmp(x->func->name, y->func->name) ?: (x->at > y->at) - (x->at < y->at);
+	return strcmp(x->place.name, y->place.name) ?:
+	       (x->place.at > y->place.at) - (x->place.at < y->place.at);
 }
 
 void rows_create(const struct targets *targets, const struct result *result,

@@ -13,8 +13,7 @@
 struct row {
 	uint64_t calls;
 	const struct target *target;
-	const struct instr_func *func;
-	uint64_t at;		/* bytes from its entry */
+	struct instr_place_info place;
 	const struct result_space *space;	/* NULL: of all of them */
 };
 

@@ -145,7 +145,7 @@ static size_t find_room(const struct instr_maps *maps, const struct instr_plan *
 		old = has_old_slab(maps, start);
 		*sure &= !old;
 		*free &= old || instr_maps_is_free(maps, start,
-						   plan->code_len + plan->data_len);
+						   instr_plan_len(plan));
 	}
 	return nr;
 }
@@ -160,7 +160,7 @@ static int take_room(struct instr_maps *maps, const struct instr_plan *plan,
 	for (size_t i = 0, nr = maps->nr; i < nr && !code; i++)
 		if (instr_map_is(maps, &maps->map[i], fd))
 			code = instr_maps_take(maps, slab_vaddr(plan, &maps->map[i]),
-					       plan->code_len + plan->data_len, err);
+					       instr_plan_len(plan), err);
 	return code;
 }
 

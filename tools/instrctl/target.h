@@ -56,9 +56,9 @@ static inline const struct instr_plan_site *target_site(const struct target *tar
 	return &target->plan[0]->site[i];
 }
 
-static inline const struct instr_func *target_func(const struct target *target, size_t i)
+static inline struct instr_place_info target_place(const struct target *target, size_t i)
 {
-	return &target->func[target_site(target, i)->place.func];
+	return instr_place_info(target->file, target_site(target, i)->place);
 }
 
 #endif

@@ -138,6 +138,10 @@ void block_emit(struct emit *emit, struct instr_plan_site *site,
 {
 	emit_interceptor(emit, site, places);
 	site->displaced_at = (uint16_t)emit->len;
+	if (site->how == INSTR_HOW_POINTER) {
+		EMIT(emit, "\xff\x25");		/* jmp *kept(%rip) */
+		emit_relative(emit, places->kept, 0);
+	}
 	for (size_t i = 0; i < site->nr_moved; i++)
 		emit_moved(emit, site, &site->moved[i]);
 	if (site->returns)

@@ -12,6 +12,7 @@ struct block_places {
 	int64_t counter;	/* in the first shard */
 	int64_t control;	/* struct instr_control */
 	int64_t gate;		/* gate_emit() */
+	int64_t kept;		/* what the pointer was */
 	const struct machine *machine;
 	uint32_t shard_len;
 };

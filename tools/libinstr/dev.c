@@ -191,6 +191,21 @@ static int settle(struct instr_dev *dev, uint32_t overlay_id, struct instr_plan 
 		      instr_plan_settle(plan, cells, err);
 }
 
+static int set_pointers(struct instr_dev *dev, uint32_t overlay_id,
+			const struct instr_plan *plan, struct instr_err *err)
+{
+	struct instr_pointers arg = {
+		.size = sizeof(arg),
+		.overlay_id = overlay_id,
+		.nr = plan->nr_pointers,
+		.ready = plan->ready,
+		.pointers = (uintptr_t)plan->pointers,
+	};
+	int code = dev_call(dev, INSTR_POINTERS, &arg);
+
+	return code ? dev_fail(err, code, instr_file_path(plan->file)) : 0;
+}
+
 int instr_dev_overlay_create(struct instr_dev *dev, struct instr_plan *plan,
 			     uint32_t *ret, struct instr_err *err)
 {
@@ -200,6 +215,7 @@ int instr_dev_overlay_create(struct instr_dev *dev, struct instr_plan *plan,
 		.slab_start = plan->slab_start,
 		.code_len = plan->code_len,
 		.data_len = plan->data_len,
+		.kept_len = plan->kept_len,
 		.layout = plan->layout,
 	};
 	int code = dev_call(dev, INSTR_OVERLAY_CREATE, &arg);
@@ -215,7 +231,7 @@ int instr_dev_overlay_create(struct instr_dev *dev, struct instr_plan *plan,
 			return code;
 	}
 	*ret = arg.out_overlay_id;
-	return 0;
+	return plan->nr_pointers ? set_pointers(dev, arg.out_overlay_id, plan, err) : 0;
 }
 
 static int publish_fail(struct instr_err *err, int code, const char *path, unsigned int bad)

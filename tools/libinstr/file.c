@@ -515,6 +515,7 @@ void instr_file_close(struct instr_file *file)
 	if (!file)
 		return;
 	func_table_destroy(file->funcs);
+	free(file->pointer);
 	instr_file_close(file->debug);
 	for (size_t i = 0; i < file->nr_names; i++)
 		free(file->names[i]);

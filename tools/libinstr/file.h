@@ -13,6 +13,7 @@
 #include "libinstr.h"
 
 struct func_table;
+struct pointer;
 
 /* An allocated section with code in it; there are none if they were stripped. */
 struct file_section {
@@ -51,6 +52,8 @@ struct instr_file {
 	char **names;			/* that are in no string table */
 	size_t nr_names;
 	struct func_table *funcs;	/* func.c; NULL until asked for */
+	struct pointer *pointer;	/* pointer.c: those that were asked for */
+	size_t nr_pointers;
 };
 
 /*

@@ -17,6 +17,7 @@
 #include "err.h"
 #include "file.h"
 #include "frame.h"
+#include "plt.h"
 #include "symbol.h"
 
 static int name_compare(const char *a, const char *b)
@@ -254,6 +255,8 @@ static int table_create(struct instr_file *file, struct func_table **ret,
 	int code;
 
 	code = symbols_read(file, &symbol, &nr, err);
+	if (!code)
+		code = plt_read(file, &symbol, &nr, err);
 	if (code)
 		return code;
 	if (nr)

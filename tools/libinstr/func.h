@@ -28,6 +28,14 @@ uint64_t func_next_vaddr(const struct func_table *table, size_t func);
 #define FUNC_NONE SIZE_MAX
 bool func_find_name(const struct func_table *table, const char *name, size_t *func);
 
+/* Where a place is; a pointer's is said by itself. */
+static inline uint64_t func_place_vaddr(const struct func_table *table,
+					struct instr_place place)
+{
+	return place.func == INSTR_POINTER ? place.at :
+					     table->func[place.func].vaddr + place.at;
+}
+
 /* The function that has @vaddr, the first of its aliases. */
 bool func_find(const struct func_table *table, uint64_t vaddr, size_t *ret);
 

@@ -90,20 +90,32 @@ struct instr_func {
 int instr_file_funcs(struct instr_file *file, const struct instr_func **ret,
 		     size_t *nr, struct instr_err *err);
 
-/* An instruction: @at bytes behind the entry of a function. */
+/* An instruction: @at bytes behind the entry of a function. Or a pointer. */
 struct instr_place {
-	size_t func;		/* index into instr_file_funcs() */
-	uint64_t at;		/* 0: the entry itself */
+	size_t func;		/* index into instr_file_funcs(), or INSTR_POINTER */
+	uint64_t at;		/* 0: the entry itself; of a pointer: its vaddr */
 };
 
+#define INSTR_POINTER SIZE_MAX
+
+/* For people. */
+struct instr_place_info {
+	const char *name;	/* of the function, or as the pointer was asked for */
+	uint64_t at;		/* bytes behind the function's entry */
+	uint64_t vaddr;
+};
+
+/* Of a place that instr_places_match() found in @file. */
+struct instr_place_info instr_place_info(struct instr_file *file, struct instr_place place);
 /* Writes "NAME" or "NAME+0x12" to @text, and returns that. */
-const char *instr_place_name(const struct instr_func *func, uint64_t at, char *text,
+const char *instr_place_name(const struct instr_place_info *info, char *text,
 			     size_t text_len);
 
 /*
  * The places that one of @globs names: fnmatch(3) patterns on the name of a function
  * or an alias; "NAME+OFFSET" an instruction inside of it; "0xADDR" the one at vaddr
- * ADDR. With an indirect function (@is_ifunc) come those that it chooses among.
+ * ADDR. "NAME@got" stands for the slot of an import, "NAME@ptr", "NAME+OFFSET@ptr" and
+ * "0xADDR@ptr" for a variable that holds a pointer. With an indirect function (@is_ifunc) come those that it chooses among.
  * Ascending, those at one address once, under the name that matched. -ENOENT
  * when a glob names none: the sentence says which and suggests the nearest name.
  * -EINVAL: OFFSET is not where an instruction begins; it says which are.
@@ -118,6 +130,8 @@ enum instr_how {
 	INSTR_HOW_REFUSED,
 	INSTR_HOW_JUMP,		/* a jump into the slab */
 	INSTR_HOW_TRAP,		/* int3, redirected by the module */
+	INSTR_HOW_POINTER,	/* no text is changed: a pointer leads to the block */
+	INSTR_HOW_MAX,
 };
 
 /* Why a site is not a jump, or not possible at all. */
@@ -142,7 +156,7 @@ enum instr_reason {
 	INSTR_REASON_MAX,
 };
 
-const char *instr_how_name(enum instr_how how);		/* "jump" "trap" "refused" */
+const char *instr_how_name(enum instr_how how);	/* "jump" "trap" "refused" "pointer" */
 /* A short phrase: "the function ends within the jump"; "" for NONE. */
 const char *instr_reason_text(enum instr_reason reason);
 
@@ -195,6 +209,7 @@ struct instr_plan_site {
 	uint16_t displaced_at;	/* ... where the displaced code begins */
 	int64_t slow;		/* how several threads count */
 	uint32_t cell;		/* number of its cell; 0: its place is its function's */
+	uint64_t kept;		/* a pointer: where what it was is kept, behind the data */
 	bool flags_live;	/* the interceptor must keep the flags */
 	bool returns;		/* a jump back follows the displaced code */
 	uint8_t nr_moved;
@@ -222,7 +237,7 @@ struct instr_descriptor {
  * cell, which says whose it is. A cell's number n stands for the nth of them.
  */
 struct instr_cell {
-	uint64_t site;		/* offset + 1; 0: the cell is free */
+	uint64_t site;		/* offset + 1, pointers: and the top bit; 0: free */
 	uint8_t reserved[8];
 	uint8_t code[240];
 };
@@ -248,6 +263,7 @@ struct instr_plan {
 	uint32_t nr_shards, shard_len;
 	uint32_t nr_cells;
 	uint64_t cells;		/* offset of the first in the slab's code */
+	uint64_t kept_len;	/* bytes behind the data: a word for each cell */
 	int64_t slab_start;	/* position; page-aligned, as the lengths are */
 	uint64_t code_len;
 	uint64_t data_len;
@@ -260,6 +276,11 @@ struct instr_plan {
 	struct instr_site *sites;
 	size_t nr_traps;
 	struct instr_trap *traps;
+
+	/* What INSTR_POINTERS takes. */
+	uint64_t ready;
+	size_t nr_pointers;
+	struct instr_pointer *pointers;
 };
 
 /*
@@ -284,6 +305,12 @@ int instr_plan_settle(struct instr_plan *plan, const struct instr_cell *cells,
 /* The calls of @site, out of the slab's data, as many bytes as the plan says. */
 uint64_t instr_plan_count(const struct instr_plan *plan,
 			  const struct instr_plan_site *site, const void *data);
+
+/* Bytes of the whole slab. */
+static inline uint64_t instr_plan_len(const struct instr_plan *plan)
+{
+	return plan->code_len + plan->data_len + plan->kept_len;
+}
 
 /* The code of a site's block as it will lie in the slab. */
 const uint8_t *instr_plan_block(const struct instr_plan *plan,

@@ -16,6 +16,8 @@
 #include "file.h"
 #include "func.h"
 #include "ifunc.h"
+#include "match.h"
+#include "pointer.h"
 
 /* Longer names are not compared with each other: no one mistypes those. */
 #define NAME_MAX_DISTANCE 128
@@ -79,13 +81,32 @@ static int match_nothing(const struct instr_file *file, const struct func_table 
 	return nearest ? instr_hint(err, code, "the nearest name is '%s'", nearest) : code;
 }
 
-const char *instr_place_name(const struct instr_func *func, uint64_t at, char *text,
+struct instr_place_info instr_place_info(struct instr_file *file, struct instr_place place)
+{
+	struct instr_place_info info = { .name = "", .vaddr = place.at };
+
+	if (place.func == INSTR_POINTER) {
+		const struct pointer *pointer = pointer_find(file, place.at);
+
+		if (pointer)
+			info.name = pointer->name;
+	} else if (file->funcs && place.func < file->funcs->nr) {
+		const struct instr_func *func = &file->funcs->func[place.func];
+
+		info.name = func->name;
+		info.at = place.at;
+		info.vaddr = func->vaddr + place.at;
+	}
+	return info;
+}
+
+const char *instr_place_name(const struct instr_place_info *info, char *text,
 			     size_t text_len)
 {
-	if (at)
-		snprintf(text, text_len, "%s+0x%" PRIx64, func->name, at);
+	if (info->at)
+		snprintf(text, text_len, "%s+0x%" PRIx64, info->name, info->at);
 	else
-		snprintf(text, text_len, "%s", func->name);
+		snprintf(text, text_len, "%s", info->name);
 	return text;
 }
 
@@ -140,14 +161,14 @@ static bool parse_number(const char *text, int base, uint64_t *ret)
 	return !errno && !*end;
 }
 
-static bool parse_address(const char *text, uint64_t *ret)
+bool match_address(const char *text, uint64_t *ret)
 {
 	return text[0] == '0' && text[1] == 'x' && parse_number(text + 2, 16, ret);
 }
 
-static bool parse_offset(const char *text, uint64_t *ret)
+bool match_offset(const char *text, uint64_t *ret)
 {
-	return parse_address(text, ret) || parse_number(text, 10, ret);
+	return match_address(text, ret) || parse_number(text, 10, ret);
 }
 
 static bool add_address(const struct func_table *table, uint64_t vaddr, struct meant *meant)
@@ -167,7 +188,7 @@ static bool add_inside(const struct func_table *table, const char *text, struct 
 	uint64_t at;
 	bool found;
 
-	if (!plus || !parse_offset(plus + 1, &at))
+	if (!plus || !match_offset(plus + 1, &at))
 		return false;
 
 	CLEAN(free) char *name = strndup(text, (size_t)(plus - text));
@@ -181,7 +202,7 @@ static bool add(const struct func_table *table, const char *glob, struct meant *
 {
 	uint64_t vaddr;
 
-	if (parse_address(glob, &vaddr))
+	if (match_address(glob, &vaddr))
 		return add_address(table, vaddr, meant);
 	/* A name comes before a pattern: "operator new[]" is a name. */
 	if (add_name(table, glob, 0, meant) || add_inside(table, glob, meant))
@@ -197,7 +218,8 @@ static void add_choices(const struct instr_file *file, const struct func_table *
 	size_t nr = 0;
 
 	for (size_t i = 0; i < meant->nr; i++) {
-		if (!meant->place[i].at && table->func[meant->place[i].func].is_ifunc)
+		if (meant->place[i].func != INSTR_POINTER && !meant->place[i].at &&
+		    table->func[meant->place[i].func].is_ifunc)
 			meant->no_memory |= !ifunc_choices(file, table, meant->place[i].func,
 							   &choice, &nr);
 	}
@@ -239,12 +261,14 @@ static int check_boundary(const struct instr_file *file, const struct func_table
 
 /* ---- in order ----------------------------------------------------------------- */
 
+/* Pointers come behind all functions. */
 static int place_compare(const void *a, const void *b, void *table)
 {
-	const struct instr_func *func = ((const struct func_table *)table)->func;
 	const struct instr_place *x = a, *y = b;
-	uint64_t x_vaddr = func[x->func].vaddr + x->at, y_vaddr = func[y->func].vaddr + y->at;
+	uint64_t x_vaddr = func_place_vaddr(table, *x), y_vaddr = func_place_vaddr(table, *y);
 
+	if ((x->func == INSTR_POINTER) != (y->func == INSTR_POINTER))
+		return x->func == INSTR_POINTER ? 1 : -1;
 	if (x_vaddr != y_vaddr)
 		return x_vaddr < y_vaddr ? -1 : 1;
 	return (x->func > y->func) - (x->func < y->func);
@@ -261,31 +285,48 @@ static void meant_settle(struct meant *meant, const struct func_table *table)
 	for (size_t i = 0; i < meant->nr; i++) {
 		const struct instr_place *last = nr ? &meant->place[nr - 1] : NULL;
 
-		if (last && table->func[last->func].vaddr + last->at ==
-			    table->func[meant->place[i].func].vaddr + meant->place[i].at)
+		if (last && (last->func == INSTR_POINTER) ==
+			    (meant->place[i].func == INSTR_POINTER) &&
+		    func_place_vaddr(table, *last) == func_place_vaddr(table, meant->place[i]))
 			continue;
 		meant->place[nr++] = meant->place[i];
 	}
 	meant->nr = nr;
 }
 
-static int meant_find(const struct instr_file *file, const struct func_table *table,
+/* What one pattern names. A function's own name comes before all else. */
+static int meant_add_all(struct instr_file *file, const struct func_table *table,
+			 const char *glob, struct meant *meant, struct instr_err *err)
+{
+	struct instr_place pointer;
+	int code;
+
+	if (add(table, glob, meant))
+		return 0;
+	if (meant->no_memory)
+		return err_memory(err);
+	code = pointer_match(file, glob, &pointer, err);
+	if (!code)
+		meant_add(meant, pointer.func, pointer.at);
+	return code == 1 ? match_nothing(file, table, glob, err) : code;
+}
+
+static int meant_find(struct instr_file *file, const struct func_table *table,
 		      const char *const *globs, size_t nr_globs, struct meant *meant,
 		      struct instr_err *err)
 {
 	int code = 0;
 
-	for (size_t i = 0; i < nr_globs; i++) {
-		if (!add(table, globs[i], meant))
-			return meant->no_memory ? err_memory(err) :
-						  match_nothing(file, table, globs[i], err);
-	}
+	for (size_t i = 0; i < nr_globs && !code; i++)
+		code = meant_add_all(file, table, globs[i], meant, err);
+	if (code)
+		return code;
 	add_choices(file, table, meant);
 	if (meant->no_memory)
 		return err_memory(err);
 	meant_settle(meant, table);
 	for (size_t i = 0; i < meant->nr && !code; i++) {
-		if (meant->place[i].at)
+		if (meant->place[i].at && meant->place[i].func != INSTR_POINTER)
 			code = check_boundary(file, table, meant->place[i], err);
 	}
 	return code;

@@ -14,6 +14,8 @@
 #include "clean.h"
 #include "err.h"
 #include "file.h"
+#include "func.h"
+#include "pointer.h"
 #include "rseq.h"
 #include "site.h"
 #include "slab.h"
@@ -44,9 +46,10 @@ const char *instr_how_name(enum instr_how how)
 		[INSTR_HOW_REFUSED] = "refused",
 		[INSTR_HOW_JUMP] = "jump",
 		[INSTR_HOW_TRAP] = "trap",
+		[INSTR_HOW_POINTER] = "pointer",
 	};
 
-	return how <= INSTR_HOW_TRAP ? name[how] : "";
+	return how < INSTR_HOW_MAX ? name[how] : "";
 }
 
 const char *instr_reason_text(enum instr_reason reason)
@@ -74,23 +77,43 @@ const char *instr_reason_text(enum instr_reason reason)
 
 /* ---- sites ------------------------------------------------------------------ */
 
-static uint64_t place_vaddr(const struct func_table *funcs, struct instr_place place)
+static int check_place(const struct instr_file *file, const struct func_table *funcs,
+		       struct instr_place place, struct instr_err *err)
 {
-	return funcs->func[place.func].vaddr + place.at;
+	if (place.func == INSTR_POINTER) {
+		if (!pointer_find(file, place.at))
+			return instr_fail(err, -EINVAL, "%s: 0x%" PRIx64 " is no pointer",
+					  file->path, place.at);
+		return 0;
+	}
+	if (place.func >= funcs->nr)
+		return instr_fail(err, -EINVAL, "%s: there is no function %zu", file->path,
+				  place.func);
+	if (place.at >= funcs->func[place.func].size)
+		return instr_fail(err, -EINVAL, "%s: %s ends before byte %" PRIu64,
+				  file->path, funcs->func[place.func].name, place.at);
+	return 0;
+}
+
+/* Functions first; each of both ascending. */
+static bool places_ascend(const struct func_table *funcs, const struct instr_place *place)
+{
+	bool pointer = place[1].func == INSTR_POINTER;
+
+	if (pointer != (place[0].func == INSTR_POINTER))
+		return pointer;
+	return func_place_vaddr(funcs, place[0]) < func_place_vaddr(funcs, place[1]);
 }
 
 static int check_places(const struct instr_file *file, const struct func_table *funcs,
 			const struct instr_place *place, size_t nr, struct instr_err *err)
 {
 	for (size_t i = 0; i < nr; i++) {
-		if (place[i].func >= funcs->nr)
-			return instr_fail(err, -EINVAL, "%s: there is no function %zu",
-					  file->path, place[i].func);
-		if (place[i].at >= funcs->func[place[i].func].size)
-			return instr_fail(err, -EINVAL, "%s: %s ends before byte %" PRIu64,
-					  file->path, funcs->func[place[i].func].name,
-					  place[i].at);
-		if (i && place_vaddr(funcs, place[i]) <= place_vaddr(funcs, place[i - 1]))
+		int code = check_place(file, funcs, place[i], err);
+
+		if (code)
+			return code;
+		if (i && !places_ascend(funcs, &place[i - 1]))
 			return instr_fail(err, -EINVAL,
 					  "%s: places asked for twice, or in no order",
 					  file->path);
@@ -166,6 +189,11 @@ static void site_for_kernel(const struct instr_plan_site *site, struct instr_sit
 	memcpy(ret->new, site->new, site->patch_len);
 }
 
+static bool site_is_text(const struct instr_plan_site *site)
+{
+	return site->how == INSTR_HOW_JUMP || site->how == INSTR_HOW_TRAP;
+}
+
 static bool site_traps_itself(const struct instr_plan_site *site)
 {
 	return site->how == INSTR_HOW_TRAP || site->fragile;
@@ -179,7 +207,7 @@ static size_t site_traps(const struct instr_plan_site *site, struct instr_trap *
 {
 	size_t nr = 0;
 
-	if (site->how == INSTR_HOW_REFUSED)
+	if (!site_is_text(site))
 		return 0;
 	if (site_traps_itself(site)) {
 		if (trap)
@@ -199,6 +227,39 @@ static size_t site_traps(const struct instr_plan_site *site, struct instr_trap *
 	return nr;
 }
 
+static void pointer_for_kernel(const struct instr_plan *plan,
+			       const struct instr_plan_site *site, struct instr_pointer *ret)
+{
+	const struct pointer *pointer = pointer_find(plan->file, site->place.at);
+	uint64_t lazy = pointer->lazy - plan->file->skew;
+
+	*ret = (struct instr_pointer){
+		.position = site->offset,
+		.target = (uint64_t)site->block,
+		.kept = site->kept,
+		.lazy_start = lazy,
+		.lazy_end = lazy + pointer->is_lazy,
+	};
+}
+
+static int pointers_for_kernel(struct instr_plan *plan, struct instr_err *err)
+{
+	struct instr_pointer *pointer;
+	uint64_t ready = 0;
+
+	free(plan->pointers);
+	plan->pointers = pointer = calloc(plan->nr_pointers + 1, sizeof(*pointer));
+	if (!pointer)
+		return err_memory(err);
+	for (size_t i = 0; i < plan->nr; i++) {
+		if (plan->site[i].how == INSTR_HOW_POINTER)
+			pointer_for_kernel(plan, &plan->site[i], pointer++);
+	}
+	pointers_ready(plan->file, &ready);
+	plan->ready = ready ? ready - plan->file->skew : 0;
+	return 0;
+}
+
 static int plan_for_kernel(struct instr_plan *plan, struct instr_err *err)
 {
 	size_t nr_traps = 0, at = 0;
@@ -212,17 +273,17 @@ static int plan_for_kernel(struct instr_plan *plan, struct instr_err *err)
 
 	free(plan->sites);
 	free(plan->traps);
-	plan->sites = site = calloc(plan->nr_sites, sizeof(*plan->sites));
+	plan->sites = site = calloc(plan->nr_sites + 1, sizeof(*plan->sites));
 	plan->traps = calloc(nr_traps + 1, sizeof(*plan->traps));
 	if (!plan->sites || !plan->traps)
 		return err_memory(err);
 	for (size_t i = 0; i < plan->nr; i++) {
-		if (plan->site[i].how != INSTR_HOW_REFUSED)
+		if (site_is_text(&plan->site[i]))
 			site_for_kernel(&plan->site[i], site++);
 		at += site_traps(&plan->site[i], plan->traps + at);
 	}
 	plan->nr_traps = nr_traps;
-	return 0;
+	return pointers_for_kernel(plan, err);
 }
 
 /* ---- making a plan ---------------------------------------------------------- */
@@ -240,9 +301,9 @@ static bool segment_overlaps(const struct instr_file *file, int64_t start, int64
 	return false;
 }
 
-static int check_place(const struct instr_plan *plan, struct instr_err *err)
+static int check_room(const struct instr_plan *plan, struct instr_err *err)
 {
-	int64_t end = plan->slab_start + (int64_t)(plan->code_len + plan->data_len);
+	int64_t end = plan->slab_start + (int64_t)instr_plan_len(plan);
 
 	if (segment_overlaps(plan->file, plan->slab_start, end))
 		return instr_fail(err, -ENOSPC, "%s: the slab would lie in the file's own image",
@@ -306,7 +367,18 @@ static int plan_layout(struct instr_plan *plan, struct instr_err *err)
 	if (code)
 		return code;
 	plan->layout = slab_layout(plan);
-	return check_place(plan, err);
+	return check_room(plan, err);
+}
+
+/* What is not planned with all entries. False: @place is an entry. */
+static bool plan_other(const struct instr_plan *plan, const struct site_text *text,
+		       struct instr_place place, struct instr_plan_site *site)
+{
+	if (place.func == INSTR_POINTER)
+		site_plan_pointer(place, place.at - plan->file->skew, site);
+	else if (place.at)
+		site_plan_trap(text, place, INSTR_REASON_INSIDE, site);
+	return place.at;
 }
 
 /*
@@ -322,10 +394,8 @@ static int choose_sites(struct instr_plan *plan, const struct site_text *text,
 	if (!site)
 		return err_memory(err);
 	for (size_t i = 0; i < nr; i++) {
-		if (place[i].at) {
-			site_plan_trap(text, place[i], INSTR_REASON_INSIDE, &site[i]);
+		if (plan_other(plan, text, place[i], &site[i]))
 			continue;
-		}
 		while (entry->place.func != place[i].func)
 			entry++;
 		site[i] = *entry;
@@ -359,10 +429,8 @@ static bool plan_from_cache(struct instr_plan *plan, const struct site_text *tex
 	if (!cache || !site)
 		return false;
 	for (size_t i = 0; i < nr; i++) {
-		if (place[i].at) {
-			site_plan_trap(text, place[i], INSTR_REASON_INSIDE, &site[i]);
+		if (plan_other(plan, text, place[i], &site[i]))
 			continue;
-		}
 		site_plan(text, place[i].func, &site[i]);
 		if (!cache_place(cache, &site[i]))
 			return false;
@@ -378,14 +446,15 @@ static void keep_windows_apart(struct instr_plan *plan, const struct site_text *
 	for (size_t i = 0; i + 1 < plan->nr; i++) {
 		struct instr_plan_site *site = &plan->site[i];
 
-		if (site->offset + site->window_len > site[1].offset)
+		if (site_is_text(&site[1]) && site->offset + site->window_len > site[1].offset)
 			site_plan_trap(text, site->place, INSTR_REASON_PROBE, site);
 	}
 }
 
 static bool site_wants_cell(const struct instr_plan_site *site)
 {
-	return site->reason == INSTR_REASON_INSIDE || site->reason == INSTR_REASON_PROBE;
+	return site->how == INSTR_HOW_POINTER || site->reason == INSTR_REASON_INSIDE ||
+	       site->reason == INSTR_REASON_PROBE;
 }
 
 /* The sites' bytes, once each has its place. */
@@ -414,7 +483,7 @@ static uint32_t find_cell(const struct instr_plan *plan, const struct instr_plan
 			  const struct instr_cell *cells, uint32_t *next)
 {
 	for (uint32_t i = 0; i < plan->nr_cells && cells; i++) {
-		if (cells[i].site == site->offset + 1)
+		if (cells[i].site == slab_cell_owner(site))
 			return i + 1;
 	}
 	while (*next < plan->nr_cells && cells && cells[*next].site)
@@ -462,9 +531,11 @@ static int plan_make(struct instr_plan *plan, struct site_text *text,
 	if (code)
 		return code;
 	keep_windows_apart(plan, text);
-	for (size_t i = 0; i < plan->nr; i++)
-		plan->nr_sites += plan->site[i].how != INSTR_HOW_REFUSED;
-	if (!plan->nr_sites)
+	for (size_t i = 0; i < plan->nr; i++) {
+		plan->nr_sites += site_is_text(&plan->site[i]);
+		plan->nr_pointers += plan->site[i].how == INSTR_HOW_POINTER;
+	}
+	if (!plan->nr_sites && !plan->nr_pointers)
 		return fail_none(plan, err);
 	return instr_plan_settle(plan, NULL, err);
 }
@@ -493,6 +564,7 @@ int instr_plan_create(struct instr_file *file, const struct instr_place *places,
 	result->file = file;
 	result->distance = distance;
 	result->nr_cells = slab_cells(count_inside(places, nr));
+	result->kept_len = slab_kept_len(result->nr_cells);
 	code = text_init(&text, result, funcs, err);
 	if (!code)
 		code = plan_make(result, &text, places, nr, err);
@@ -510,6 +582,7 @@ void instr_plan_destroy(struct instr_plan *plan)
 	free(plan->chunk);
 	free(plan->sites);
 	free(plan->traps);
+	free(plan->pointers);
 	free(plan_of(plan)->code);
 	free(plan);
 }

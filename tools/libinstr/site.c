@@ -406,3 +406,18 @@ void site_plan_trap(const struct site_text *text, struct instr_place place,
 	write_trap(site, reason);
 	site_end(text, &entry, site);
 }
+
+/* Who goes through a pointer may have any flags and registers in use. */
+void site_plan_pointer(struct instr_place place, uint64_t offset,
+		       struct instr_plan_site *site)
+{
+	struct emit measure = { .bytes = NULL };
+
+	*site = (struct instr_plan_site){
+		.place = place,
+		.offset = offset,
+		.how = INSTR_HOW_POINTER,
+		.flags_live = true,
+	};
+	block_emit(&measure, site, &(struct block_places){ 0 });
+}

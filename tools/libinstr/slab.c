@@ -2,7 +2,7 @@
 /*
  * Slabs:
  *
- *	| descriptor, gate |  slots: the image of the text  | overflow | cells | data
+ *	| descriptor, gate |  slots: the image of the text  | overflow | cells | data | kept
  *	0                  one page or more                                   code_len
  *
  * A jump site's slot lies where its jump leads, so the slots are as far from each
@@ -42,6 +42,8 @@
 #define CELL_LEN	((int64_t)sizeof(struct instr_cell))
 #define CELL_BLOCK	((int64_t)offsetof(struct instr_cell, code))
 #define CELL_SLOW	(CELL_LEN - BLOCK_SLOW_MAX)
+
+#define CELL_POINTER	(1ULL << 63)
 
 /* Room for cells: few sizes, so that few layouts of a file come to be. */
 #define CELLS_MIN	512
@@ -211,6 +213,11 @@ static void lay_out_data(struct instr_plan *plan)
 				 (uint64_t)plan->nr_shards * plan->shard_len);
 }
 
+uint64_t slab_kept_len(uint32_t nr_cells)
+{
+	return page_up(nr_cells * sizeof(uint64_t));
+}
+
 uint32_t slab_cells(size_t inside)
 {
 	uint32_t nr = CELLS_MIN;
@@ -238,6 +245,12 @@ void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
 	site->slot = site->block = at + CELL_BLOCK;
 	site->slow = at + CELL_SLOW;
 	site->counter = counter_offset(plan->nr_counters - plan->nr_cells + cell - 1);
+	site->kept = (cell - 1) * sizeof(uint64_t);
+}
+
+uint64_t slab_cell_owner(const struct instr_plan_site *site)
+{
+	return (site->offset + 1) | (site->how == INSTR_HOW_POINTER ? CELL_POINTER : 0);
 }
 
 static int slab_check_limits(const struct instr_plan *plan, struct instr_err *err)
@@ -384,7 +397,7 @@ static void fill_gate(const struct instr_plan *plan, uint8_t *bytes)
 
 static void fill_cell_head(const struct instr_plan_site *site, uint8_t *bytes)
 {
-	uint64_t owner = site->offset + 1;
+	uint64_t owner = slab_cell_owner(site);
 
 	memcpy(bytes + offsetof(struct instr_cell, site), &owner, sizeof(owner));
 }
@@ -397,6 +410,7 @@ static void fill_site(const struct instr_plan *plan, struct instr_plan_site *sit
 		.counter = data + (int64_t)site->counter,
 		.control = data,
 		.gate = plan->slab_start + GATE_AT,
+		.kept = data + (int64_t)(plan->data_len + site->kept),
 		.machine = machine_here(),
 		.shard_len = plan->shard_len,
 	};

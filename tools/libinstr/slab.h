@@ -13,6 +13,9 @@ int64_t slab_start(struct instr_distance distance, uint64_t offset);
 
 /* How many cells there should be for @inside places that are no entries. */
 uint32_t slab_cells(size_t inside);
+uint64_t slab_kept_len(uint32_t nr_cells);
+/* What says whose a cell is: struct instr_cell, @site. */
+uint64_t slab_cell_owner(const struct instr_plan_site *site);
 
 /*
  * Gives each site of @plan, all entries of the file, its place, and the slab its

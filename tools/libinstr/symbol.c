@@ -121,18 +121,14 @@ static void file_find_debug(struct instr_file *file)
 	file_open_debug(path, &file->debug, NULL);
 }
 
-static int list_add_static(struct symbol_list *list, struct instr_err *err)
+/* Of the file, or of its debug file. */
+static bool best_static_table(struct instr_file *file, struct symbol_table *table)
 {
-	struct instr_file *file = list->file;
-	struct symbol_table table;
-
-	if (static_table(file, &table))
-		return list_add_table(list, &table, err);
+	if (static_table(file, table))
+		return true;
 	if (!file->debug)
 		file_find_debug(file);
-	if (file->debug && static_table(file->debug, &table))
-		return list_add_table(list, &table, err);
-	return 0;
+	return file->debug && static_table(file->debug, table);
 }
 
 /* ---- the dynamic table ------------------------------------------------------ */
@@ -187,36 +183,37 @@ static uint64_t count_by_gnu_hash(const struct instr_file *file)
 	return 0;
 }
 
-static int list_add_dynamic(struct symbol_list *list, struct instr_err *err)
+static bool dynamic_table(const struct instr_file *file, struct symbol_table *table)
 {
-	const struct instr_file *file = list->file;
 	uint64_t vaddr, nr = count_by_hash(file);
 
 	if (!nr)
 		nr = count_by_gnu_hash(file);
 	if (!nr || !file_dynamic(file, DT_SYMTAB, &vaddr))
-		return 0;
-
-	struct symbol_table table = {
+		return false;
+	*table = (struct symbol_table){
 		.symbol = file_bytes_at(file, vaddr, nr * sizeof(Elf64_Sym)),
 		.nr = nr,
 		.names = file->dynstr,
 		.names_len = file->dynstr_len,
 		.source = INSTR_FROM_DYNSYM,
 	};
-
-	return table.symbol ? list_add_table(list, &table, err) : 0;
+	return table->symbol;
 }
+
+/* ---- all of them ------------------------------------------------------------ */
 
 int symbols_read(struct instr_file *file, struct symbol **ret, size_t *nr,
 		 struct instr_err *err)
 {
 	struct symbol_list list = { .file = file };
-	int code;
+	struct symbol_table table;
+	int code = 0;
 
-	code = list_add_static(&list, err);
-	if (!code)
-		code = list_add_dynamic(&list, err);
+	if (best_static_table(file, &table))
+		code = list_add_table(&list, &table, err);
+	if (!code && dynamic_table(file, &table))
+		code = list_add_table(&list, &table, err);
 	if (code) {
 		free(list.symbol);
 		return code;
@@ -224,4 +221,28 @@ int symbols_read(struct instr_file *file, struct symbol **ret, size_t *nr,
 	*ret = list.symbol;
 	*nr = list.nr;
 	return 0;
+}
+
+static bool table_find_object(const struct symbol_table *table, const char *name,
+			      uint64_t *vaddr)
+{
+	for (uint64_t i = 0; i < table->nr; i++) {
+		const Elf64_Sym *symbol = &table->symbol[i];
+		const char *is = file_string(table->names, table->names_len, symbol->st_name);
+
+		if (ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT || !symbol->st_value ||
+		    !is || strcmp(is, name))
+			continue;
+		*vaddr = symbol->st_value;
+		return true;
+	}
+	return false;
+}
+
+bool symbol_find_object(struct instr_file *file, const char *name, uint64_t *vaddr)
+{
+	struct symbol_table table;
+
+	return (best_static_table(file, &table) && table_find_object(&table, name, vaddr)) ||
+	       (dynamic_table(file, &table) && table_find_object(&table, name, vaddr));
 }

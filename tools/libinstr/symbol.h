@@ -21,4 +21,7 @@ struct symbol {
 int symbols_read(struct instr_file *file, struct symbol **ret, size_t *nr,
 		 struct instr_err *err);
 
+/* The first variable of that name. */
+bool symbol_find_object(struct instr_file *file, const char *name, uint64_t *vaddr);
+
 #endif

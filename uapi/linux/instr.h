@@ -55,7 +55,8 @@
 #define INSTR_SITES_MAX	(1U << 20)
 #define INSTR_TRAPS_MAX	(1U << 23)
 #define INSTR_CODE_MAX	(1ULL << 30)	/* bytes of slab code */
-#define INSTR_DATA_MAX	(1ULL << 26)	/* bytes of slab data */
+#define INSTR_DATA_MAX	(1ULL << 26)	/* bytes of slab data, and of kept data */
+#define INSTR_POINTERS_MAX	(1U << 16)
 
 #define INSTR_IOC	0xF7
 
@@ -122,7 +123,8 @@ struct instr_control {
  * @code_len: bytes of code, page-aligned, at least a page
  * @data_len: bytes of data behind the code, page-aligned, at least a page. It
  *	begins with struct instr_control
- *
+ * @kept_len: bytes behind the data, page-aligned, or 0: data that a fork child
+ *	has as its parent had it (INSTR_POINTERS)
  * @layout: 0, or a number that stands for every byte of code that might ever be
  *	written to a slab of this file with this geometry. A process keeps its slabs
  *	for ever: one that was left by an earlier session serves a later one with
@@ -145,6 +147,7 @@ struct instr_overlay_create {
 	__aligned_u64 slab_start;	/* two's complement */
 	__aligned_u64 code_len;
 	__aligned_u64 data_len;
+	__aligned_u64 kept_len;
 	__aligned_u64 layout;
 };
 #define INSTR_OVERLAY_CREATE	_IOWR(INSTR_IOC, 0x01, struct instr_overlay_create)
@@ -304,6 +307,9 @@ struct instr_detach {
  * @out_private: patched pages that the process does not show, as it has private
  *	copies of them (breakpoints, uprobes, self-modified text)
  * @out_slabs: slabs that are mapped in it
+ * @out_unset: pointers (INSTR_POINTERS) that lead where they did, as they were not
+ *	relocated, or not bound, when we looked last
+ * @pad: 0
  * @out_comm: name of the process when the space began, NUL-terminated
  *
  * ENOENT: there is no further space.
@@ -317,6 +323,8 @@ struct instr_space_next {
 	__u32 out_refused;
 	__u32 out_private;
 	__u32 out_slabs;
+	__u32 out_unset;
+	__u32 pad;
 	__u8 out_comm[16];
 };
 #define INSTR_SPACE_NEXT	_IOWR(INSTR_IOC, 0x06, struct instr_space_next)
@@ -366,5 +374,49 @@ struct instr_remove {
 #define INSTR_REMOVE		_IOWR(INSTR_IOC, 0x08, struct instr_remove)
 
 #define INSTR_SLAB_READ		_IOW(INSTR_IOC, 0x09, struct instr_slab_io)
+
+/**
+ * struct instr_pointer - a pointer of the process that is to lead into the slab
+ * @position: of the pointer, in the mappings of the overlay's file or right behind
+ *	them, a multiple of 8
+ * @target: position in the slab's code that it becomes
+ * @kept: where what it was is kept: offset behind the slab's data, a multiple of 8
+ * @lazy_start: a pointer to here, up to @lazy_end, is not bound yet, and is left
+ * @lazy_end: equal to @lazy_start: there is nothing of that kind
+ */
+struct instr_pointer {
+	__aligned_u64 position;		/* two's complement, all but @kept */
+	__aligned_u64 target;
+	__aligned_u64 kept;
+	__aligned_u64 lazy_start;
+	__aligned_u64 lazy_end;
+};
+
+/**
+ * struct instr_pointers - ioctl(INSTR_POINTERS): redirect pointers, not text
+ * @size: sizeof(struct instr_pointers)
+ * @flags: must be 0
+ * @overlay_id: the overlay
+ * @nr: number of @pointers, 1 to INSTR_POINTERS_MAX
+ * @ready: 0, or the position of a page in the file's mappings: as long as it is
+ *	writable the pointers have no value yet (PT_GNU_RELRO)
+ * @pointers: address of an array of struct instr_pointer
+ *
+ * In each process of the scope, as soon as @ready says so, the pointer's value is
+ * kept, and it leads to @target; when the process leaves the scope it leads where it
+ * did, if the process has not changed it. A fork child has its parent's pointers.
+ *
+ * EBUSY: the overlay has pointers already, or is in use in a process. ERANGE: one of
+ * the values is outside of its place.
+ */
+struct instr_pointers {
+	__u32 size;
+	__u32 flags;
+	__u32 overlay_id;
+	__u32 nr;
+	__aligned_u64 ready;		/* two's complement */
+	__aligned_u64 pointers;
+};
+#define INSTR_POINTERS		_IOW(INSTR_IOC, 0x0a, struct instr_pointers)
 
 #endif /* _UAPI_LINUX_INSTR_H */
