@@ -109,6 +109,7 @@ static bool has_threads(void)
 	return stat("/proc/self/task", &tasks) || tasks.st_nlink != 3;
 }
 
+/* The file is not read again, and the program counts its descriptors. */
 static void prepare_all(void)
 {
 	const char *const all = "*";
@@ -119,7 +120,7 @@ static void prepare_all(void)
 		if (host_prepare(&host[nr_hosts], mapped[i].path, &all, 1, mapped[i].load, 0, &err))
 			report("%s", err.text);
 		else
-			nr_hosts++;
+			close(instr_file_fd(host[nr_hosts++].file));
 	}
 }
 
