@@ -27,6 +27,8 @@
 #include "signals.h"
 
 #define HOSTS_MAX 8
+/* More than libinstr opens. */
+#define FDS_MAX 64
 
 struct mapped {
 	char path[PATH_MAX];
@@ -109,7 +111,6 @@ static bool has_threads(void)
 	return stat("/proc/self/task", &tasks) || tasks.st_nlink != 3;
 }
 
-/* The file is not read again, and the program counts its descriptors. */
 static void prepare_all(void)
 {
 	const char *const all = "*";
@@ -120,7 +121,21 @@ static void prepare_all(void)
 		if (host_prepare(&host[nr_hosts], mapped[i].path, &all, 1, mapped[i].load, 0, &err))
 			report("%s", err.text);
 		else
-			close(instr_file_fd(host[nr_hosts++].file));
+			nr_hosts++;
+	}
+}
+
+/* The files are not read again, and the program may count its descriptors. */
+static void prepare_and_close(void)
+{
+	bool open_before[FDS_MAX];
+
+	for (int fd = 0; fd < FDS_MAX; fd++)
+		open_before[fd] = fcntl(fd, F_GETFD) >= 0;
+	prepare_all();
+	for (int fd = 0; fd < FDS_MAX; fd++) {
+		if (!open_before[fd])
+			close(fd);
 	}
 }
 
@@ -134,8 +149,8 @@ static void begin(void)
 		dl_iterate_phdr(collect, list);
 	if (nr_mapped && has_threads())
 		report("there are other threads already");
-	else
-		prepare_all();
+	else if (nr_mapped)
+		prepare_and_close();
 	if (nr_hosts)
 		signals_share();
 	errno = saved;
