@@ -12,6 +12,9 @@
  * Programs that it execs do the same, if they are given the environment; a fork
  * child goes on, and its counts with those of its parent. What a program loads
  * later is left as it is.
+ *
+ * A child of posix_spawn(3) has no handlers any more, in its parent's text: a trap
+ * there, which the module would lead on, ends it.
  */
 
 #include <errno.h>
@@ -81,22 +84,28 @@ static int collect(struct dl_phdr_info *info, size_t size, void *list)
 	return ++nr_mapped == HOSTS_MAX;
 }
 
+static int log_open(void)
+{
+	const char *path = getenv("INSTR_HOST_LOG");
+
+	return path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
+}
+
 /* One write, so that processes do not mix. */
 __attribute__((format(printf, 1, 2)))
 static void report(const char *fmt, ...)
 {
-	const char *path = getenv("INSTR_HOST_LOG");
-	CLEAN(close) int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
+	CLEAN(close) int fd = log_open();
 	char line[1024];
-	size_t len;
+	int len;
 	va_list args;
 
 	if (fd < 0)
 		return;
-	snprintf(line, sizeof(line), "%d %s: ", (int)getpid(), program_invocation_short_name);
-	len = strlen(line);
+	len = snprintf(line, sizeof(line), "%d %s: ", (int)getpid(),
+		       program_invocation_short_name);
 	va_start(args, fmt);
-	vsnprintf(line + len, sizeof(line) - len - 1, fmt, args);
+	vsnprintf(line + len, sizeof(line) - (size_t)len - 1, fmt, args);
 	va_end(args);
 	strcat(line, "\n");
 	if (write(fd, line, strlen(line)) < 0)
