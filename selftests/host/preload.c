@@ -41,6 +41,7 @@ struct mapped {
 static struct mapped mapped[HOSTS_MAX];
 static struct host host[HOSTS_MAX];
 static size_t nr_mapped, nr_hosts;
+static char log_path[PATH_MAX];
 
 static const char *base_name(const char *path)
 {
@@ -84,18 +85,19 @@ static int collect(struct dl_phdr_info *info, size_t size, void *list)
 	return ++nr_mapped == HOSTS_MAX;
 }
 
-static int log_open(void)
+/* The program may have another environment when it ends. */
+static void log_choose(void)
 {
 	const char *path = getenv("INSTR_HOST_LOG");
 
-	return path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
+	snprintf(log_path, sizeof(log_path), "%s", path ? path : "");
 }
 
 /* One write, so that processes do not mix. */
 __attribute__((format(printf, 1, 2)))
 static void report(const char *fmt, ...)
 {
-	CLEAN(close) int fd = log_open();
+	CLEAN(close) int fd = open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
 	char line[1024];
 	int len;
 	va_list args;
@@ -154,6 +156,7 @@ static void begin(void)
 	char *list = getenv("INSTR_HOST");
 	int saved = errno;
 
+	log_choose();
 	if (list)
 		dl_iterate_phdr(collect, list);
 	if (nr_mapped && has_threads())
