@@ -12,6 +12,9 @@
  * Programs that it execs do the same, if they are given the environment; a fork
  * child goes on, and its counts with those of its parent. What a program loads
  * later is left as it is.
+ *
+ * A child of posix_spawn(3) has no handlers any more, in its parent's text: a trap
+ * there, which the module would lead on, ends it.
  */
 
 #include <errno.h>
@@ -27,6 +30,8 @@
 #include "signals.h"
 
 #define HOSTS_MAX 8
+/* More than libinstr opens. */
+#define FDS_MAX 64
 
 struct mapped {
 	char path[PATH_MAX];
@@ -36,6 +41,7 @@ struct mapped {
 static struct mapped mapped[HOSTS_MAX];
 static struct host host[HOSTS_MAX];
 static size_t nr_mapped, nr_hosts;
+static char log_path[PATH_MAX];
 
 static const char *base_name(const char *path)
 {
@@ -79,22 +85,29 @@ static int collect(struct dl_phdr_info *info, size_t size, void *list)
 	return ++nr_mapped == HOSTS_MAX;
 }
 
+/* The program may have another environment when it ends. */
+static void log_choose(void)
+{
+	const char *path = getenv("INSTR_HOST_LOG");
+
+	snprintf(log_path, sizeof(log_path), "%s", path ? path : "");
+}
+
 /* One write, so that processes do not mix. */
 __attribute__((format(printf, 1, 2)))
 static void report(const char *fmt, ...)
 {
-	const char *path = getenv("INSTR_HOST_LOG");
-	CLEAN(close) int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
+	CLEAN(close) int fd = open(log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
 	char line[1024];
-	size_t len;
+	int len;
 	va_list args;
 
 	if (fd < 0)
 		return;
-	snprintf(line, sizeof(line), "%d %s: ", (int)getpid(), program_invocation_short_name);
-	len = strlen(line);
+	len = snprintf(line, sizeof(line), "%d %s: ", (int)getpid(),
+		       program_invocation_short_name);
 	va_start(args, fmt);
-	vsnprintf(line + len, sizeof(line) - len - 1, fmt, args);
+	vsnprintf(line + len, sizeof(line) - (size_t)len - 1, fmt, args);
 	va_end(args);
 	strcat(line, "\n");
 	if (write(fd, line, strlen(line)) < 0)
@@ -123,18 +136,33 @@ static void prepare_all(void)
 	}
 }
 
+/* The files are not read again, and the program may count its descriptors. */
+static void prepare_and_close(void)
+{
+	bool open_before[FDS_MAX];
+
+	for (int fd = 0; fd < FDS_MAX; fd++)
+		open_before[fd] = fcntl(fd, F_GETFD) >= 0;
+	prepare_all();
+	for (int fd = 0; fd < FDS_MAX; fd++) {
+		if (!open_before[fd])
+			close(fd);
+	}
+}
+
 __attribute__((constructor))
 static void begin(void)
 {
 	char *list = getenv("INSTR_HOST");
 	int saved = errno;
 
+	log_choose();
 	if (list)
 		dl_iterate_phdr(collect, list);
 	if (nr_mapped && has_threads())
 		report("there are other threads already");
-	else
-		prepare_all();
+	else if (nr_mapped)
+		prepare_and_close();
 	if (nr_hosts)
 		signals_share();
 	errno = saved;

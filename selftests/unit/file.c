@@ -153,6 +153,38 @@ static void section_headers_are_not_needed(void)
 	scratch_exit(&scratch);
 }
 
+static void add_executable_segment(uint8_t *bytes)
+{
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)bytes;
+	Elf64_Phdr *segment = (Elf64_Phdr *)(bytes + header->e_phoff);
+
+	while (segment->p_type != PT_LOAD)
+		segment++;
+	CHECK(!(segment->p_flags & PF_X));
+	segment->p_flags |= PF_X;
+}
+
+/* node has .init and .plt in a segment before the one with all of its functions. */
+static void text_is_the_largest_executable_segment(void)
+{
+	CLEAN(file) struct instr_file *file = NULL;
+	CLEAN(plan) struct instr_plan *plan = NULL;
+	CLEAN(free) size_t *found = NULL;
+	const char *const name = "crc32";
+	struct scratch copy;
+	size_t nr_found;
+
+	if (!CHECK(scratch_read(&copy, LIBZ)))
+		return;
+	add_executable_segment(copy.bytes);
+	CHECK(scratch_write(&copy, copy.bytes, copy.len));
+	file = file_of(copy.path);
+	if (CHECK(file) && CHECK(!instr_funcs_match(file, &name, 1, &found, &nr_found, NULL)))
+		CHECK(!instr_plan_create(file, found, nr_found, *instr_distances(file), &plan,
+					 NULL));
+	scratch_exit(&copy);
+}
+
 /* ---- matching --------------------------------------------------------------- */
 
 static struct instr_place *found;
@@ -341,6 +373,7 @@ int main(void)
 	RUN(fixed_programs_are_known);
 	RUN(functions_of_a_stripped_static_program_are_found);
 	RUN(section_headers_are_not_needed);
+	RUN(text_is_the_largest_executable_segment);
 	RUN(names_match);
 	RUN(instructions_match);
 	RUN(what_does_not_match_is_told);

@@ -419,14 +419,21 @@ static int file_check_segments(const struct instr_file *file, struct instr_err *
 	return 0;
 }
 
-static int file_find_text(struct instr_file *file, struct instr_err *err)
+/* Linkers may put .init and .plt, or parts that are aligned on their own, beside it. */
+static void file_choose_text(struct instr_file *file)
 {
-	for (size_t i = 0; i < file->nr_segments && !file->text; i++) {
+	for (size_t i = 0; i < file->nr_segments; i++) {
 		const Elf64_Phdr *segment = &file->segment[i];
 
-		if (segment->p_type == PT_LOAD && segment->p_flags & PF_X)
+		if (segment->p_type == PT_LOAD && segment->p_flags & PF_X &&
+		    (!file->text || segment->p_filesz > file->text->p_filesz))
 			file->text = segment;
 	}
+}
+
+static int file_find_text(struct instr_file *file, struct instr_err *err)
+{
+	file_choose_text(file);
 	if (!file->text)
 		return instr_fail(err, -ENOEXEC, "%s: there is no code in it", file->path);
 	file->skew = file->text->p_vaddr - file->text->p_offset;

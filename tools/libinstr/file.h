@@ -33,7 +33,7 @@ struct instr_file {
 
 	const Elf64_Phdr *segment;
 	size_t nr_segments;
-	const Elf64_Phdr *text;		/* the first executable one */
+	const Elf64_Phdr *text;		/* the largest executable one */
 	uint64_t skew;			/* vaddr - offset, in the text */
 	uint64_t text_len;		/* bytes of it that the file has */
 
