@@ -10,30 +10,36 @@
 #include "class.h"
 #include "random.h"
 
-#define PAGE 4096
+#define PAGE		4096
+#define INSIDE_EVERY	16
+#define FIXED_EVERY	4
 
 /* All that instr_distances() may list. */
 static const uint8_t tops_anywhere[] = { 0xcc, 0xea, 0xd6, 0x06, 0x0e, 0x16, 0x1e, 0x3f, 0x60 };
 static const uint8_t tops_fixed[] = { 0x61, 0x60, 0x3f, 0x37, 0x2f, 0x27, 0x1f };
 
-/* Half of the batches are as most files are; of the others each distance has a turn. */
-static uint8_t batch_choose_top(const struct batch *batch, const struct recipe *recipe)
+/* What a batch is like depends on its number alone. */
+static void batch_init(struct batch *batch, const struct recipe *recipe, uint64_t first)
+{
+	uint64_t turn = first / BATCH_MAX;
+
+	memset(batch, 0, sizeof(*batch));
+	batch->fd = -1;
+	batch->seed = recipe->seed;
+	batch->first = first;
+	batch->inside = turn % INSIDE_EVERY == INSIDE_EVERY - 1;
+	batch->fixed = turn % FIXED_EVERY == 1;
+	batch->base = batch->fixed ? BASE_FIXED : BASE_ANYWHERE;
+}
+
+/* Half of the files that lie anywhere are as most are; each distance has a turn. */
+static uint8_t batch_choose_top(const struct batch *batch)
 {
 	uint64_t turn = batch->first / BATCH_MAX;
 
-	if (recipe->top)
-		return (uint8_t)recipe->top;
 	if (batch->fixed)
-		return tops_fixed[turn / 4 % sizeof(tops_fixed)];
-	return turn % 4 ? tops_anywhere[turn / 4 % sizeof(tops_anywhere)] : tops_anywhere[0];
-}
-
-static bool batch_choose_fixed(const struct batch *batch, const struct recipe *recipe)
-{
-	if (recipe->top)
-		return recipe->top == 0x61 || recipe->top == 0x37 || recipe->top == 0x2f ||
-		       recipe->top == 0x27 || recipe->top == 0x1f;
-	return batch->first / BATCH_MAX % 4 == 1;
+		return tops_fixed[turn / FIXED_EVERY % sizeof(tops_fixed)];
+	return turn % 2 ? tops_anywhere[turn / 2 % sizeof(tops_anywhere)] : tops_anywhere[0];
 }
 
 /* ---- making sequences ------------------------------------------------------- */
@@ -68,6 +74,15 @@ static void fill_gap(uint8_t *bytes, size_t len, struct random *random)
 	memset(bytes, random_percent(random, 50) ? 0x90 : 0xcc, len);
 }
 
+/* In a loop it would be counted more than once. */
+static uint8_t choose_place(const struct batch *batch, const struct sequence *sequence,
+			    struct random *random)
+{
+	if (!batch->inside || sequence->loops)
+		return 0;
+	return sequence->insn_at[random_below(random, sequence->nr_insns)];
+}
+
 static void batch_add(struct batch *batch, struct sequence *sequence, struct random *random)
 {
 	size_t gap = choose_gap(batch, sequence, random), at = batch->text_len + gap;
@@ -79,6 +94,7 @@ static void batch_add(struct batch *batch, struct sequence *sequence, struct ran
 	batch->text_len = at + sequence->len;
 	batch->class[batch->nr] = (uint8_t)sequence->class;
 	batch->loops[batch->nr] = sequence->loops;
+	batch->place[batch->nr] = choose_place(batch, sequence, random);
 	batch->function[batch->nr++] = (struct elf_function){ (uint64_t)position, sequence->len };
 }
 
@@ -116,7 +132,7 @@ int batch_plan(struct batch *batch, uint8_t top, struct instr_err *err)
 	if (code)
 		return code;
 	for (size_t i = 0; i < batch->nr; i++)
-		place[i] = (struct instr_place){ .func = i };
+		place[i] = (struct instr_place){ .func = i, .at = batch->place[i] };
 	return instr_plan_create(batch->file, place, batch->nr, (struct instr_distance){ top },
 				 &batch->plan, err);
 }
@@ -124,18 +140,13 @@ int batch_plan(struct batch *batch, uint8_t top, struct instr_err *err)
 int batch_create(struct batch *batch, const struct recipe *recipe, uint64_t first, size_t nr,
 		 struct instr_err *err)
 {
-	memset(batch, 0, sizeof(*batch));
-	batch->fd = -1;
-	batch->seed = recipe->seed;
-	batch->first = first;
-	batch->fixed = batch_choose_fixed(batch, recipe);
-	batch->base = batch->fixed ? BASE_FIXED : BASE_ANYWHERE;
+	batch_init(batch, recipe, first);
 	batch->text = malloc(SPACE_TEXT_MAX);
 	if (!batch->text)
 		return instr_fail(err, -ENOMEM, "no memory for the text");
 	for (uint64_t n = first; batch->nr < nr; n++)
 		batch_generate(batch, recipe, n);
-	return batch_plan(batch, batch_choose_top(batch, recipe), err);
+	return batch_plan(batch, batch_choose_top(batch), err);
 }
 
 void batch_destroy(struct batch *batch)

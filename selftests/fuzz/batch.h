@@ -13,7 +13,6 @@
 /* What sequences are made of. */
 struct recipe {
 	uint64_t seed;
-	int top;			/* of the distance; 0: each in its turn */
 	struct source *source;
 	size_t nr_sources;
 };
@@ -28,6 +27,8 @@ struct batch {
 	struct elf_function function[BATCH_MAX];
 	uint8_t class[BATCH_MAX];
 	bool loops[BATCH_MAX];
+	bool inside;			/* the sites are not the entries */
+	uint8_t place[BATCH_MAX];	/* where in its function each is */
 	int fd;
 	struct instr_file *file;
 	struct instr_plan *plan;

@@ -5,16 +5,19 @@
 #include <string.h>
 
 #include "compare.h"
+#include "insn.h"
 #include "run.h"
 
 #define NR_ENTRIES	3	/* twice with the gate as it usually is, then with others */
 #define NR_RUNS		(NR_ENTRIES + INSTR_MOVED_MAX)
 #define LONG_PATIENCE	100
 #define BELOW_LEN	256
+#define CALL_LEN	16
+#define BELOW_TRIES	16	/* perhaps all that depends on it is one flag */
 
 struct start {
 	struct state state;
-	uint64_t at;
+	uint64_t at;		/* from the site on */
 	struct outcome before;
 };
 
@@ -30,17 +33,18 @@ static void start_init(struct start *start, const struct view *view, size_t sequ
 
 	state_init(&start->state, random, batch->base, batch->loops[sequence]);
 	start->at = at;
-	start->state.rip = batch->base + batch->function[sequence].position + at;
+	start->state.rip = batch->base + batch->plan->site[sequence].offset + at;
 }
 
 /* Nobody comes to the padding behind a function that ends before it. */
 static bool is_dead(const struct view *view, size_t sequence, uint64_t at)
 {
-	return at >= view->batch->function[sequence].size &&
-	       !view->batch->plan->site[sequence].returns;
+	const struct instr_plan_site *site = &view->batch->plan->site[sequence];
+
+	return site->place.at + at >= view->batch->function[sequence].size && !site->returns;
 }
 
-/* The entry, and each boundary that the patch covers. */
+/* The site, and each boundary that the patch covers. */
 static size_t make_starts(const struct view *view, size_t sequence)
 {
 	const struct instr_plan_site *site = &view->batch->plan->site[sequence];
@@ -79,53 +83,96 @@ static bool depends_on(struct view *view, size_t sequence, const struct start *s
 		       &start->before, &other);
 }
 
-/* What lies below the red zone may be anything: something else, or what is there now. */
+/* Something else than was there: an address can be read from zeros only. */
+static void fill_other(struct random *random, uint8_t *to, size_t len, int try)
+{
+	if (try)
+		random_fill(random, to, len);
+	else
+		memset(to, 0, len);
+}
+
+/* What lies below the red zone may be anything: what is there now, or something else. */
 static bool reads_below(struct view *view, size_t sequence, const struct start *start)
 {
-	static struct arenas arenas;
 	size_t end = start->state.registers.gpr[RSP] - view->batch->base - SPACE_STACK - RED_ZONE;
+	struct random random = random_stream(view->batch->seed, sequence);
+	static struct arenas arenas;
 	bool reads;
 
 	arenas = *start->state.arenas;
-	memset(arenas.stack + end - BELOW_LEN, 0xa5, BELOW_LEN);
-	reads = depends_on(view, sequence, start, &arenas);
 	memcpy(arenas.stack + end - BELOW_LEN, after.arenas.stack + end - BELOW_LEN, BELOW_LEN);
-	return reads || depends_on(view, sequence, start, &arenas);
+	reads = depends_on(view, sequence, start, &arenas);
+	for (int i = 0; i < BELOW_TRIES && !reads; i++) {
+		fill_other(&random, arenas.stack + end - BELOW_LEN, BELOW_LEN, i);
+		reads = depends_on(view, sequence, start, &arenas);
+	}
+	return reads;
 }
 
-/* The words that a call to return to @address has left in @now, also in @arena. */
-static bool put_call(uint8_t *arena, const uint8_t *now, uint64_t address)
+/* Runs until it comes to @position of the text; false: it does not. */
+static bool run_until(struct view *view, const struct start *start, uint64_t position,
+		      struct outcome *there)
 {
-	bool found = false;
+	view_break(view, position, true);
+	run(&start->state, LONG_PATIENCE, there);
+	view_break(view, position, false);
+	return there->signal == SIGTRAP && there->rip == view->batch->base + position + 1;
+}
 
-	for (size_t i = 8; i <= ARENA_LEN - 8; i++) {
-		if (memcmp(now + i, &address, 8))
-			continue;
-		memcpy(arena + i - 8, now + i - 8, 16);
-		found = true;
+static bool is_call(const struct instr_plan_site *site, const struct instr_moved *moved)
+{
+	struct insn insn;
+
+	return insn_decode(site->old + moved->old_at, moved->old_len, &insn) &&
+	       (insn.kind == INSN_CALL || insn.kind == INSN_CALL_INDIRECT);
+}
+
+/* From where it is now, does it read the two words below the stack pointer? */
+static bool reads_words_below(struct view *view, size_t sequence, const struct outcome *now,
+			      struct start *start)
+{
+	struct random random = random_stream(view->batch->seed, sequence);
+	static struct arenas arenas;
+	uint64_t at = now->registers.gpr[RSP] - view->batch->base - SPACE_STACK - CALL_LEN;
+
+	start->state.registers = now->registers;
+	start->state.registers.flags |= 0x202;
+	start->state.arenas = &now->arenas;
+	start->state.extended = now->extended;
+	run(&start->state, LONG_PATIENCE, &start->before);
+	arenas = now->arenas;
+	for (int i = 0; i < BELOW_TRIES && at <= ARENA_LEN - CALL_LEN; i++) {
+		fill_other(&random, arenas.stack + at, CALL_LEN, i);
+		if (depends_on(view, sequence, start, &arenas))
+			return true;
 	}
-	return found;
+	return false;
 }
 
 /*
- * The two words below the stack pointer are a call's: does it read them, before the
- * call through another register, or after a call that was no function's?
+ * The two words below the stack pointer are a call's: does it read them, through
+ * another register or after a call that was no function's?
  */
 static bool reads_call(struct view *view, size_t sequence, const struct start *start)
 {
 	const struct instr_plan_site *site = &view->batch->plan->site[sequence];
-	static struct arenas arenas;
-	bool found = false;
+	static struct outcome there;
+	static struct start from;
 
-	arenas = *start->state.arenas;
+	view_patch(view, sequence, false);
 	for (size_t i = 0; i < site->nr_moved; i++) {
-		uint64_t address = view->batch->base + site->offset + site->moved[i].old_at +
-				   site->moved[i].old_len;
+		uint64_t position = site->offset + site->moved[i].old_at;
 
-		found |= put_call(arenas.stack, after.arenas.stack, address) ||
-			 put_call(arenas.memory, after.arenas.memory, address);
+		if (!is_call(site, &site->moved[i]) ||
+		    !run_until(view, start, position, &there))
+			continue;
+		from.state = start->state;
+		from.state.rip = view->batch->base + position;
+		if (reads_words_below(view, sequence, &there, &from))
+			return true;
 	}
-	return found && depends_on(view, sequence, start, &arenas);
+	return false;
 }
 
 /*
@@ -191,7 +238,7 @@ static bool differs(struct view *view, size_t sequence, struct start *start, boo
 	*ret = (struct difference){
 		.what = what,
 		.sequence = sequence,
-		.at = start->at,
+		.at = view->batch->place[sequence] + start->at,
 		.state = start->state,
 		.arenas = *start->state.arenas,
 		.before = start->before,
@@ -216,7 +263,7 @@ static bool check_start(struct view *view, size_t sequence, struct start *start,
 			unsigned int gate, struct tally_class *tally, struct difference *ret)
 {
 	unsigned int adds = view_set_gate(view, gate, start->state.fs);
-	uint64_t count = view_count(view, sequence) + (start->at ? 0 : adds);
+	uint64_t count = view_count(view, sequence);
 
 	run(&start->state, PATIENCE, &after);
 	count_end(tally, after.signal);
@@ -224,7 +271,8 @@ static bool check_start(struct view *view, size_t sequence, struct start *start,
 		tally->insides++;
 	else
 		tally->entries++;
-	return !differs(view, sequence, start, view_count(view, sequence) == count, tally, ret);
+	count = view_count(view, sequence) - count;
+	return !differs(view, sequence, start, count == (start->at ? 0 : adds), tally, ret);
 }
 
 static void count_plan(struct tally *tally, struct tally_class *class,

@@ -11,7 +11,7 @@
 struct difference {
 	const char *what;	/* NULL: there is none */
 	size_t sequence;
-	uint64_t at;		/* where it was entered, from its first byte */
+	uint64_t at;		/* where it was entered, from the function's entry */
 	struct state state;
 	struct arenas arenas;
 	struct outcome before, after;

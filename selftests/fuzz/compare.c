@@ -26,12 +26,15 @@
 
 /* What the window holds, and where in it the fault was. */
 struct window {
-	bool calls, enters_kernel;
+	uint64_t returns[INSTR_MOVED_MAX];	/* addresses that its calls push */
+	unsigned int nr_returns;
+	bool enters_kernel;
 	bool pushes;			/* the fault is amid a call that was moved */
 	uint64_t into;			/* its block */
 };
 
-static void window_read(struct window *window, const struct instr_plan_site *site)
+static void window_read(struct window *window, const struct instr_plan_site *site,
+			uint64_t base)
 {
 	struct insn insn;
 
@@ -40,7 +43,9 @@ static void window_read(struct window *window, const struct instr_plan_site *sit
 
 		if (!insn_decode(site->old + moved->old_at, moved->old_len, &insn))
 			continue;
-		window->calls |= insn.kind == INSN_CALL || insn.kind == INSN_CALL_INDIRECT;
+		if (insn.kind == INSN_CALL || insn.kind == INSN_CALL_INDIRECT)
+			window->returns[window->nr_returns++] =
+				base + site->offset + moved->old_at + moved->old_len;
 		window->enters_kernel |= insn.kind == INSN_SYSTEM;
 	}
 }
@@ -70,7 +75,7 @@ static uint64_t old_end(const struct instr_plan_site *site, uint64_t base, uint6
 	return moved ? base + site->offset + moved->old_at + moved->old_len : address;
 }
 
-/* Where a fault was before. RIP of an int3 is behind it. */
+/* Where a fault was before. RIP of an int3, or a system call, is behind it. */
 static uint64_t old_fault(const struct instr_plan_site *site, uint64_t base,
 			  const struct outcome *after, struct window *window)
 {
@@ -80,7 +85,7 @@ static uint64_t old_fault(const struct instr_plan_site *site, uint64_t base,
 		return old_end(site, base, after->rip);
 	moved = moved_at(site, base, after->rip, false);
 	if (!moved)
-		return after->rip;
+		return old_end(site, base, after->rip);
 	window->into = after->rip - base - (uint64_t)site->block - moved->new_at;
 	window->pushes = window->into;
 	return base + site->offset + moved->old_at;
@@ -129,13 +134,34 @@ static const char *compare_flags(const struct instr_plan_site *site, uint64_t ba
 	return "flags";
 }
 
-/* Is the word at @address the one below a return address? */
-static bool is_below_return(const struct window *window, uint64_t address,
-			    const struct outcome *before)
+static bool is_return(const struct window *window, const uint8_t *bytes)
 {
-	uint64_t below = before->registers.gpr[RSP] - address;
+	for (unsigned int i = 0; i < window->nr_returns; i++) {
+		if (!memcmp(bytes, &window->returns[i], WORD))
+			return true;
+	}
+	return false;
+}
 
-	return window->calls && below - 1 < RED_ZONE + 2 * WORD;
+/* Is byte @at of an arena in the word below a return address? */
+static bool is_below_return(const struct window *window, const uint8_t *arena, size_t at)
+{
+	size_t last = at + WORD < ARENA_LEN - WORD ? at + WORD : ARENA_LEN - WORD;
+
+	for (size_t i = at + 1; window->nr_returns && i <= last; i++) {
+		if (is_return(window, arena + i))
+			return true;
+	}
+	return false;
+}
+
+/* ... or where a call's return address was, and nothing is any more? */
+static bool is_below_stack(const struct window *window, uint64_t address,
+			   const struct outcome *outcome)
+{
+	uint64_t below = outcome->registers.gpr[RSP] - address;
+
+	return window->nr_returns && below - 1 < RED_ZONE + 2 * WORD;
 }
 
 static const char *compare_arena(const struct window *window, uint64_t start, uint64_t rsp,
@@ -147,7 +173,8 @@ static const char *compare_arena(const struct window *window, uint64_t start, ui
 	for (uint64_t i = 0; i < ARENA_LEN; i++) {
 		uint64_t below = rsp - RED_ZONE - (start + i);
 
-		if (before[i] == after[i] || is_below_return(window, start + i, outcome) ||
+		if (before[i] == after[i] || is_below_stack(window, start + i, outcome) ||
+		    is_below_return(window, before, i) ||
 		    (below - 1 < DEAD_LEN && before[i] == template[i]))
 			continue;
 		return "memory";
@@ -204,7 +231,7 @@ const char *compare(const struct instr_plan_site *site, uint64_t base,
 	struct window window = { 0 };
 	const char *what;
 
-	window_read(&window, site);
+	window_read(&window, site, base);
 	what = compare_end(site, base, &window, before, after);
 	if (what || before->signal == SIGALRM)
 		return what;

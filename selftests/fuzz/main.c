@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz [-n SEQUENCES] [-t SECONDS] [-s SEED[:FIRST]] [-d DISTANCE] [FILE...]
+ * fuzz [-n SEQUENCES] [-t SECONDS] [-s SEED[:FIRST]] [FILE...]
  *
  * Sequences of instructions, at random and cut out of FILEs, are planned as the
  * product plans functions, and run as they are and patched, from the same states.
@@ -38,8 +38,7 @@ static double now(void)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: fuzz [-n SEQUENCES] [-t SECONDS] [-s SEED[:FIRST]] [-d DISTANCE] "
-			"[FILE...]\n");
+	fprintf(stderr, "usage: fuzz [-n SEQUENCES] [-t SECONDS] [-s SEED[:FIRST]] [FILE...]\n");
 	return 2;
 }
 
@@ -63,9 +62,6 @@ static bool parse_option(struct options *options, int option)
 		return true;
 	case 's':
 		parse_seed(options, optarg);
-		return true;
-	case 'd':
-		options->recipe.top = (int)strtoul(optarg, NULL, 16);
 		return true;
 	default:
 		return false;
@@ -150,7 +146,7 @@ int main(int argc, char **argv)
 	int option;
 	bool good;
 
-	while ((option = getopt(argc, argv, "n:t:s:d:")) != -1) {
+	while ((option = getopt(argc, argv, "n:t:s:")) != -1) {
 		if (!parse_option(&options, option))
 			return usage();
 	}

@@ -70,7 +70,7 @@ static bool limit(void)
 static void __attribute__((noreturn)) sandbox_main(const struct batch *batch,
 						    struct shared *shared)
 {
-	struct random random = random_stream(batch->seed, ~batch->first);
+	struct random random = random_stream(batch->seed, ~(batch->first / BATCH_MAX));
 	struct view view;
 
 	if (!view_init(&view, batch) || !run_prepare(&view) || !limit() ||
@@ -113,6 +113,8 @@ static bool run_process(const struct batch *batch, struct shared *shared)
 		printf("# there can be no sandbox here\n");
 		return false;
 	}
+	if (WIFSIGNALED(status) || WEXITSTATUS(status))
+		printf("# sandbox ended with status %x\n", status);
 	return true;
 }
 

@@ -95,10 +95,9 @@ void show_difference(const struct batch *batch, const struct difference *differe
 
 	printf("# the %s differs: class %s, entered at +%llu\n", difference->what,
 	       classes[batch->class[n]].name, (unsigned long long)difference->at);
-	printf("# again: -s %llu:%llu -n 1 -d %02x, or from -s %llu:%llu on\n",
+	printf("# again: -s %llu:%llu -n 1; at the same place: -s %llu:%llu -n %zu\n",
 	       (unsigned long long)batch->seed, (unsigned long long)(batch->first + n),
-	       batch->plan->distance.top, (unsigned long long)batch->seed,
-	       (unsigned long long)batch->first);
+	       (unsigned long long)batch->seed, (unsigned long long)batch->first, n + 1);
 	show_hex("bytes ", bytes, function->size);
 	show_code("it was:", bytes, function->size, address);
 	show_hex("patch ", site->new, site->patch_len);

@@ -135,7 +135,14 @@ void view_patch(struct view *view, size_t number, bool patched)
 
 	memcpy(view->text + site->offset - SPACE_TEXT, patched ? site->new : site->old,
 	       site->patch_len);
-	view->patched = patched;
+	view->patched = patched ? site : NULL;
+}
+
+void view_break(struct view *view, uint64_t position, bool set)
+{
+	uint64_t at = position - SPACE_TEXT;
+
+	view->text[at] = set ? 0xcc : view->batch->text[at];
 }
 
 /* ---- counting --------------------------------------------------------------- */
@@ -178,10 +185,8 @@ uint64_t view_count(const struct view *view, size_t site)
 
 /* ---- traps ------------------------------------------------------------------ */
 
-uint64_t view_lead(const struct view *view, uint64_t address)
+static const struct instr_trap *trap_find(const struct instr_plan *plan, uint64_t offset)
 {
-	const struct instr_plan *plan = view->batch->plan;
-	uint64_t offset = address - view->batch->base;
 	size_t first = 0, end = plan->nr_traps;
 
 	while (first < end) {
@@ -192,7 +197,17 @@ uint64_t view_lead(const struct view *view, uint64_t address)
 		else
 			end = middle;
 	}
-	if (!view->patched || first == plan->nr_traps || plan->traps[first].offset != offset)
+	return first < plan->nr_traps && plan->traps[first].offset == offset ?
+	       &plan->traps[first] : NULL;
+}
+
+uint64_t view_lead(const struct view *view, uint64_t address)
+{
+	uint64_t offset = address - view->batch->base;
+	const struct instr_trap *trap;
+
+	if (!view->patched || offset - view->patched->offset >= view->patched->patch_len)
 		return 0;
-	return view->batch->base + plan->traps[first].target;
+	trap = trap_find(view->batch->plan, offset);
+	return trap ? view->batch->base + trap->target : 0;
 }
