@@ -53,8 +53,9 @@ enter_exit:				/* the exits' stubs jump here */
 	pushfq
 	pop	%rax
 	mov	%rax, enter_out + FLAGS(%rip)
+	pushq	$0x202			/* it may have set more than DF */
+	popfq
 enter_fault:				/* the handler returns here, and has stored them */
-	cld
 	mov	enter_mask(%rip), %eax
 	xor	%edx, %edx
 	mov	enter_extended_out(%rip), %rcx

@@ -4,7 +4,7 @@
  *
  * Sequences of instructions, at random and cut out of FILEs, are planned as the
  * product plans functions, and run as they are and patched, from the same states.
- * All must end alike.
+ * All must end alike. A difference says how to come to it again, with the same FILEs.
  */
 
 #include <errno.h>

@@ -12,7 +12,8 @@
 #define HWCAP2_FSGSBASE (1 << 1)
 #endif
 
-#define TICK_US 2000
+#define TICK_US		2000
+#define FLAGS_NONE	0x202
 
 extern struct registers enter_in, enter_out;
 extern uint64_t enter_frame[5], enter_fs, enter_gs;
@@ -70,6 +71,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 	running_outcome->address = signal == SIGSEGV ? (uint64_t)info->si_addr : 0;
 	store_registers(registers);
 	registers[REG_RIP] = (greg_t)enter_fault;
+	registers[REG_EFL] = FLAGS_NONE;
 }
 
 static bool handle_faults(void)

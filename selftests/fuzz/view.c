@@ -4,7 +4,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE 4096UL
+#define PAGE	4096UL
+#define HLT	0xf4
 
 extern void enter_exit(void);
 
@@ -82,6 +83,7 @@ static bool map_stubs(uint64_t base)
 	if (!stubs || !page)
 		return false;
 	page->leave = enter_exit;
+	memset(stubs, HLT, PAGE);
 	for (uint8_t i = 0; i < NR_EXITS; i++)
 		put_exit(stubs, i);
 	for (unsigned int i = 0; i < NR_CALLEES; i++)
