@@ -5,21 +5,11 @@
 #include <string.h>
 
 #include "compare.h"
-#include "insn.h"
+#include "excuse.h"
 #include "run.h"
 
 #define NR_ENTRIES	3	/* twice with the gate as it usually is, then with others */
 #define NR_RUNS		(NR_ENTRIES + INSTR_MOVED_MAX)
-#define LONG_PATIENCE	100
-#define BELOW_LEN	256
-#define CALL_LEN	16
-#define BELOW_TRIES	16	/* perhaps all that depends on it is one flag */
-
-struct start {
-	struct state state;
-	uint64_t at;		/* from the site on */
-	struct outcome before;
-};
 
 static struct start starts[NR_RUNS];
 static struct outcome after;
@@ -63,160 +53,13 @@ static size_t make_starts(const struct view *view, size_t sequence)
 
 /* ---- differences ------------------------------------------------------------ */
 
-static void run_version(struct view *view, size_t sequence, bool patched,
-			const struct state *state, unsigned int patience, struct outcome *ret)
-{
-	view_patch(view, sequence, patched);
-	run(state, patience, ret);
-}
-
-/* Does it do something else if the memory is @arenas? */
-static bool depends_on(struct view *view, size_t sequence, const struct start *start,
-		       const struct arenas *arenas)
-{
-	static struct outcome other;
-	struct state state = start->state;
-
-	state.arenas = arenas;
-	run_version(view, sequence, false, &state, LONG_PATIENCE, &other);
-	return compare(&view->batch->plan->site[sequence], view->batch->base, &start->state,
-		       &start->before, &other);
-}
-
-/* Something else than was there: an address can be read from zeros only. */
-static void fill_other(struct random *random, uint8_t *to, size_t len, int try)
-{
-	if (try)
-		random_fill(random, to, len);
-	else
-		memset(to, 0, len);
-}
-
-/* What lies below the red zone may be anything: what is there now, or something else. */
-static bool reads_below(struct view *view, size_t sequence, const struct start *start)
-{
-	size_t end = start->state.registers.gpr[RSP] - view->batch->base - SPACE_STACK - RED_ZONE;
-	struct random random = random_stream(view->batch->seed, sequence);
-	static struct arenas arenas;
-	bool reads;
-
-	arenas = *start->state.arenas;
-	memcpy(arenas.stack + end - BELOW_LEN, after.arenas.stack + end - BELOW_LEN, BELOW_LEN);
-	reads = depends_on(view, sequence, start, &arenas);
-	for (int i = 0; i < BELOW_TRIES && !reads; i++) {
-		fill_other(&random, arenas.stack + end - BELOW_LEN, BELOW_LEN, i);
-		reads = depends_on(view, sequence, start, &arenas);
-	}
-	return reads;
-}
-
-/* Runs until it comes to @position of the text; false: it does not. */
-static bool run_until(struct view *view, const struct start *start, uint64_t position,
-		      struct outcome *there)
-{
-	view_break(view, position, true);
-	run(&start->state, LONG_PATIENCE, there);
-	view_break(view, position, false);
-	return there->signal == SIGTRAP && there->rip == view->batch->base + position + 1;
-}
-
-static bool is_call(const struct instr_plan_site *site, const struct instr_moved *moved)
-{
-	struct insn insn;
-
-	return insn_decode(site->old + moved->old_at, moved->old_len, &insn) &&
-	       (insn.kind == INSN_CALL || insn.kind == INSN_CALL_INDIRECT);
-}
-
-/* From where it is now, does it read the two words below the stack pointer? */
-static bool reads_words_below(struct view *view, size_t sequence, const struct outcome *now,
-			      struct start *start)
-{
-	struct random random = random_stream(view->batch->seed, sequence);
-	static struct arenas arenas;
-	uint64_t at = now->registers.gpr[RSP] - view->batch->base - SPACE_STACK - CALL_LEN;
-
-	start->state.registers = now->registers;
-	start->state.registers.flags |= 0x202;
-	start->state.arenas = &now->arenas;
-	start->state.extended = now->extended;
-	run(&start->state, LONG_PATIENCE, &start->before);
-	arenas = now->arenas;
-	for (int i = 0; i < BELOW_TRIES && at <= ARENA_LEN - CALL_LEN; i++) {
-		fill_other(&random, arenas.stack + at, CALL_LEN, i);
-		if (depends_on(view, sequence, start, &arenas))
-			return true;
-	}
-	return false;
-}
-
-/*
- * The two words below the stack pointer are a call's: does it read them, through
- * another register or after a call that was no function's?
- */
-static bool reads_call(struct view *view, size_t sequence, const struct start *start)
-{
-	const struct instr_plan_site *site = &view->batch->plan->site[sequence];
-	static struct outcome there;
-	static struct start from;
-
-	view_patch(view, sequence, false);
-	for (size_t i = 0; i < site->nr_moved; i++) {
-		uint64_t position = site->offset + site->moved[i].old_at;
-
-		if (!is_call(site, &site->moved[i]) ||
-		    !run_until(view, start, position, &there))
-			continue;
-		from.state = start->state;
-		from.state.rip = view->batch->base + position;
-		if (reads_words_below(view, sequence, &there, &from))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Does it read its own text? Then it sees the patch: with the text as it is, from the
- * slab on, it does what it did. What a trap led on has not just been read.
- */
-static bool reads_text(struct view *view, size_t sequence, const struct start *start)
-{
-	const struct instr_plan_site *site = &view->batch->plan->site[sequence];
-	uint64_t nr_traps = run_nr_traps();
-	struct state state = start->state;
-	static struct outcome other;
-
-	run_version(view, sequence, true, &state, LONG_PATIENCE, &other);
-	if (run_nr_traps() - nr_traps > (start->at || site->how == INSTR_HOW_TRAP))
-		return false;
-	state.rip = start->at ? view_lead(view, state.rip) :
-				view->batch->base + (uint64_t)site->slot;
-	run_version(view, sequence, false, &state, LONG_PATIENCE, &other);
-	return !compare(site, view->batch->base, &start->state, &start->before, &other);
-}
-
 /* Once more, with all the time in the world. */
 static const char *compare_again(struct view *view, size_t sequence, struct start *start)
 {
-	run_version(view, sequence, false, &start->state, LONG_PATIENCE, &start->before);
-	run_version(view, sequence, true, &start->state, LONG_PATIENCE, &after);
+	run_version(view, sequence, false, &start->state, &start->before);
+	run_version(view, sequence, true, &start->state, &after);
 	return compare(&view->batch->plan->site[sequence], view->batch->base, &start->state,
 		       &start->before, &after);
-}
-
-/* Is there a reason for the difference that is the sequence's own? */
-static bool is_excused(struct view *view, size_t sequence, const struct start *start,
-		       struct tally_class *tally)
-{
-	if (reads_below(view, sequence, start) || reads_call(view, sequence, start)) {
-		tally->undefined++;
-		return true;
-	}
-	if (reads_text(view, sequence, start)) {
-		tally->read_text++;
-		return true;
-	}
-	return false;
 }
 
 static bool differs(struct view *view, size_t sequence, struct start *start, bool counted,
@@ -230,8 +73,10 @@ static bool differs(struct view *view, size_t sequence, struct start *start, boo
 	what = compare_again(view, sequence, start);
 	if (!what && !counted)
 		what = "count";
-	if (what && is_excused(view, sequence, start, tally))
+	if (what && excuse(view, sequence, start, &after)) {
+		tally->excused++;
 		what = NULL;
+	}
 	view_patch(view, sequence, true);
 	if (!what)
 		return false;

@@ -12,8 +12,7 @@ struct tally_class {
 	uint64_t sequences, jumps, traps, refused;
 	uint64_t entries, insides;		/* runs of the patched one */
 	uint64_t exits, faults, timeouts;	/* how those ended */
-	uint64_t undefined;			/* read what nobody wrote */
-	uint64_t read_text;			/* their own, and saw the patch */
+	uint64_t excused;			/* see excuse.h */
 	uint64_t fatal;				/* killed the sandbox, before any patch */
 };
 
