@@ -84,13 +84,24 @@ static bool is_call(const struct instr_plan_site *site, const struct instr_moved
 	       (insn.kind == INSN_CALL || insn.kind == INSN_CALL_INDIRECT);
 }
 
+/* The two words below @rsp in the memory or the stack; NULL: it points elsewhere. */
+static uint8_t *words_below(struct arenas *arenas, uint64_t base, uint64_t rsp)
+{
+	uint64_t memory = rsp - CALL_LEN - base - SPACE_MEMORY;
+	uint64_t stack = rsp - CALL_LEN - base - SPACE_STACK;
+
+	if (memory <= ARENA_LEN - CALL_LEN)
+		return arenas->memory + memory;
+	return stack <= ARENA_LEN - CALL_LEN ? arenas->stack + stack : NULL;
+}
+
 /* From where it is now, does it read the two words below the stack pointer? */
 static bool reads_words_below(struct view *view, size_t sequence, const struct outcome *now,
 			      struct start *start)
 {
 	struct random random = random_stream(view->batch->seed, sequence);
 	static struct arenas arenas;
-	uint64_t at = now->registers.gpr[RSP] - view->batch->base - SPACE_STACK - CALL_LEN;
+	uint8_t *words = words_below(&arenas, view->batch->base, now->registers.gpr[RSP]);
 
 	start->state.registers = now->registers;
 	start->state.registers.flags |= 0x202;
@@ -98,8 +109,8 @@ static bool reads_words_below(struct view *view, size_t sequence, const struct o
 	start->state.extended = now->extended;
 	run(&start->state, LONG_PATIENCE, &start->before);
 	arenas = now->arenas;
-	for (int i = 0; i < TRIES && at <= ARENA_LEN - CALL_LEN; i++) {
-		fill_other(&random, arenas.stack + at, CALL_LEN, i);
+	for (int i = 0; i < TRIES && words; i++) {
+		fill_other(&random, words, CALL_LEN, i);
 		if (depends_on(view, sequence, start, &arenas))
 			return true;
 	}
