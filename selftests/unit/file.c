@@ -169,7 +169,7 @@ static void text_is_the_largest_executable_segment(void)
 {
 	CLEAN(file) struct instr_file *file = NULL;
 	CLEAN(plan) struct instr_plan *plan = NULL;
-	CLEAN(free) size_t *found = NULL;
+	CLEAN(free) struct instr_place *found = NULL;
 	const char *const name = "crc32";
 	struct scratch copy;
 	size_t nr_found;
@@ -179,7 +179,7 @@ static void text_is_the_largest_executable_segment(void)
 	add_executable_segment(copy.bytes);
 	CHECK(scratch_write(&copy, copy.bytes, copy.len));
 	file = file_of(copy.path);
-	if (CHECK(file) && CHECK(!instr_funcs_match(file, &name, 1, &found, &nr_found, NULL)))
+	if (CHECK(file) && CHECK(!instr_places_match(file, &name, 1, &found, &nr_found, NULL)))
 		CHECK(!instr_plan_create(file, found, nr_found, *instr_distances(file), &plan,
 					 NULL));
 	scratch_exit(&copy);

@@ -209,7 +209,7 @@ static bool live(const char *hex)
 
 static void flags_are_dead_if_all_are_written_first(void)
 {
-	CHECK(!live("31c0"));				/* xor */
+	CHECK(!live("31c0"));				/* xor: AF, too */
 	CHECK(!live("4883ec08"));			/* sub */
 	CHECK(!live("f30f1efa" "4889e5" "85ff"));	/* endbr64; mov; test */
 	CHECK(!live("ffc0" "f8"));			/* inc; clc */
@@ -229,6 +229,8 @@ static void flags_are_live_if_any_may_be_read(void)
 	CHECK(live("f5" "31c0"));			/* cmc */
 	CHECK(live("d3e0" "c3"));			/* shl %cl: perhaps by 0 */
 	CHECK(live("c1e000" "c3"));			/* shl $0 */
+	CHECK(live("0fafc7" "c3"));			/* imul: some are undefined */
+	CHECK(live("0fa3c8" "c3"));			/* bt: likewise */
 	CHECK(live("f3a6" "c3"));			/* repe cmpsb: perhaps none */
 	CHECK(live("e800000000" "31c0"));		/* call; xor */
 	CHECK(live("0f05" "31c0"));			/* syscall */

@@ -51,6 +51,16 @@ static bool writes_flags_perhaps(const ZydisDecodedInstruction *in)
 	       in->meta.category == ZYDIS_CATEGORY_ROTATE || in->attributes & repeated;
 }
 
+/*
+ * What the manual leaves undefined is often left as it was. Only of AND, OR, XOR and
+ * TEST it is known that all processors clear AF.
+ */
+static uint32_t flags_cleared(const ZydisDecodedInstruction *in)
+{
+	return in->meta.category == ZYDIS_CATEGORY_LOGICAL ?
+	       in->cpu_flags->undefined & ZYDIS_CPUFLAG_AF : 0;
+}
+
 static void insn_read_flags(const ZydisDecodedInstruction *in, struct insn *insn)
 {
 	const ZydisAccessedFlags *flags = in->cpu_flags;
@@ -60,7 +70,7 @@ static void insn_read_flags(const ZydisDecodedInstruction *in, struct insn *insn
 	insn->flags_read = flags_of(flags->tested);
 	if (!writes_flags_perhaps(in))
 		insn->flags_written = flags_of(flags->modified | flags->set_0 |
-					       flags->set_1 | flags->undefined);
+					       flags->set_1 | flags_cleared(in));
 }
 
 /* ---- kinds ------------------------------------------------------------------ */

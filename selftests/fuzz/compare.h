@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Is what a patched sequence did what it did before? */
+#ifndef FUZZ_COMPARE_H
+#define FUZZ_COMPARE_H
+
+#include "libinstr.h"
+#include "state.h"
+
+/* What differs, in one word; NULL: nothing that counts. */
+const char *compare(const struct instr_plan_site *site, uint64_t base,
+		    const struct state *state, const struct outcome *before,
+		    const struct outcome *after);
+
+#endif
