@@ -4,6 +4,7 @@
 #
 #   make            module(s) and tool        make demo     try it
 #   make check      all tests                 make unit     those that need no kernel
+#   make coverage   what becomes of the functions of some files
 #   make load       insmod, on this machine   make install  module and tool
 #   make deps       install what is needed    make clean
 
@@ -53,6 +54,9 @@ unit: tools
 	$(MAKE) -C selftests/unit check
 	selftests/cli/run
 
+coverage:
+	@$(MAKE) -s -C selftests/unit coverage
+
 check: all selftests
 	selftests/run
 
@@ -73,4 +77,4 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all modules tools selftests deps demo unit check load install clean
+.PHONY: all coverage modules tools selftests deps demo unit check load install clean

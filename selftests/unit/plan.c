@@ -523,7 +523,14 @@ static void counts_are_sums_of_shards(void)
 	close_file();
 }
 
-/* ---- the table -------------------------------------------------------------- */
+/* ---- coverage: a table for people -------------------------------------------------------------- */
+
+static void print_refused(const struct instr_plan_site *site)
+{
+	if (site->how == INSTR_HOW_REFUSED)
+		printf("#   refused: %s: %s\n", funcs[site->place.func].name,
+		       instr_reason_text(site->reason));
+}
 
 static void print_table(const char *path)
 {
@@ -555,6 +562,8 @@ static void print_table(const char *path)
 			if (reason[i])
 				printf("#   %6zu %s\n", reason[i], instr_reason_text(i));
 		}
+		for (size_t i = 0; i < plan->nr; i++)
+			print_refused(&plan->site[i]);
 		printf("#   planned in %.3f s: %.0f functions/s\n", seconds,
 		       (double)plan->nr / seconds);
 	}
@@ -564,7 +573,7 @@ static void print_table(const char *path)
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc > 2 && !strcmp(argv[1], "table")) {
+	if (argc > 2 && !strcmp(argv[1], "coverage")) {
 		for (int i = 2; i < argc; i++)
 			print_table(argv[i]);
 		return 0;
