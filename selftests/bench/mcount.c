@@ -7,10 +7,12 @@
 
 #define CALLS 200000
 
+/* Long enough to be patched. */
 __attribute__((noinline, noclone)) static long work(long x)
 {
-	__asm__ volatile("" : "+r"(x));
-	return x + 1;
+	volatile long y = x;
+
+	return y + 1;
 }
 
 int main(void)
