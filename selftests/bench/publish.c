@@ -8,9 +8,11 @@
  *	publish [-j] beside	with two: what the threads notice on the other one
  */
 
+#include <linux/perf_event.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -18,6 +20,7 @@
 #include "series.h"
 
 #define ROUNDS 5
+#define TURN_NS 50000
 
 static const char *const places[] = { "crowd_*", NULL };
 
@@ -101,6 +104,24 @@ static void use_processor(int number)
 	}
 }
 
+/*
+ * The emulator gives the processors turns, which end with the next timer: the
+ * shorter they are, the better is seen what happens at the same time. Samples that
+ * nobody reads are timers that come again by themselves.
+ */
+static void keep_turns_short(int processor)
+{
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_period = TURN_NS,
+	};
+
+	if (syscall(SYS_perf_event_open, &attr, -1, processor, -1, 0) < 0)
+		out_note("publish: no timer on processor %d: gaps are too long", processor);
+}
+
 static void start_crowd(bool beside)
 {
 	const struct sched_param param = { .sched_priority = 1 };
@@ -110,6 +131,8 @@ static void start_crowd(bool beside)
 	use_processor(beside ? 1 : 0);
 	if (sched_setscheduler(0, SCHED_FIFO, &param))
 		out_note("publish: no priority over the threads");
+	for (int i = 0; beside && i < 2; i++)
+		keep_turns_short(i);
 }
 
 /* ---- telling ---------------------------------------------------------------------- */
