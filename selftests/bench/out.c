@@ -38,7 +38,9 @@ static struct json_object *begin_object(const char *name)
 
 static void end_object(struct json_object *object)
 {
-	printf("%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+	const int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+
+	printf("%s\n", json_object_to_json_string_ext(object, flags));
 	json_object_put(object);
 }
 

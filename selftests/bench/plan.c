@@ -5,7 +5,8 @@
  *	plan [-j] [-r ROUNDS] FILE...
  *
  * CPU time of one thread, the median of ROUNDS. "read" is from opening the file to
- * its list of functions, "plan" from that to what goes to the kernel.
+ * its list of functions, "plan" from that to what goes to the kernel: with no cache
+ * of layouts, with one, and for one function with one.
  */
 
 #include <limits.h>
@@ -21,14 +22,16 @@
 
 #define PAGE 4096UL
 
-struct result {
-	struct series read, plan;	/* ns */
-	const char *path;
-	size_t functions;
-	/* Of the plan. */
+struct memory {
 	size_t jumps, traps, with_call;
 	size_t text_pages, code_pages, data_solo, data_many;
-	size_t code_bytes;
+};
+
+struct result {
+	struct series read, plan, cached, one;	/* ns */
+	const char *path;
+	size_t functions;
+	struct memory all, of_one;
 };
 
 /* ---- memory ----------------------------------------------------------------------- */
@@ -60,16 +63,13 @@ static size_t text_pages(const struct instr_plan *plan)
 	return pages.nr;
 }
 
-static void add_code(const struct instr_plan *plan, struct result *result)
+static size_t code_pages(const struct instr_plan *plan)
 {
 	struct pages pages = { 0 };
 
-	result->code_bytes = 0;
-	for (size_t i = 0; i < plan->nr_chunks; i++) {
+	for (size_t i = 0; i < plan->nr_chunks; i++)
 		pages_touch(&pages, plan->chunk[i].offset, plan->chunk[i].len);
-		result->code_bytes += plan->chunk[i].len;
-	}
-	result->code_pages = pages.nr;
+	return pages.nr;
 }
 
 /* If all sites are called: by one thread; by threads on all processors. */
@@ -97,18 +97,18 @@ static bool displaces_call(const struct instr_plan_site *site)
 	return false;
 }
 
-static void result_of_plan(const struct instr_plan *plan, struct result *result)
+static void memory_of_plan(const struct instr_plan *plan, struct memory *memory)
 {
-	result->jumps = result->traps = result->with_call = 0;
+	*memory = (struct memory){ 0 };
 	for (size_t i = 0; i < plan->nr; i++) {
-		result->jumps += plan->site[i].how == INSTR_HOW_JUMP;
-		result->traps += plan->site[i].how == INSTR_HOW_TRAP;
-		result->with_call += displaces_call(&plan->site[i]);
+		memory->jumps += plan->site[i].how == INSTR_HOW_JUMP;
+		memory->traps += plan->site[i].how == INSTR_HOW_TRAP;
+		memory->with_call += displaces_call(&plan->site[i]);
 	}
-	result->text_pages = text_pages(plan);
-	add_code(plan, result);
-	result->data_solo = data_pages(plan, 1);
-	result->data_many = data_pages(plan, plan->nr_shards);
+	memory->text_pages = text_pages(plan);
+	memory->code_pages = code_pages(plan);
+	memory->data_solo = data_pages(plan, 1);
+	memory->data_many = data_pages(plan, plan->nr_shards);
 }
 
 /* ---- speed ------------------------------------------------------------------------ */
@@ -126,11 +126,29 @@ static struct instr_place *all_places(const struct instr_func *func, size_t nr_f
 	return place;
 }
 
-static int measure(struct result *result, struct instr_err *err)
+/* An empty @cache: none. */
+static int plan_time(struct instr_file *file, const struct instr_place *place, size_t nr,
+		     const char *cache, struct series *ns, struct memory *memory,
+		     struct instr_err *err)
+{
+	CLEAN(plan) struct instr_plan *plan = NULL;
+	double begin;
+	int code;
+
+	setenv("INSTR_CACHE", cache, 1);
+	begin = series_cpu_ns();
+	code = instr_plan_create(file, place, nr, instr_distances(file)[0], &plan, err);
+	series_add(ns, series_cpu_ns() - begin);
+	if (!code)
+		memory_of_plan(plan, memory);
+	return code;
+}
+
+static int measure(struct result *result, const char *cache, struct instr_err *err)
 {
 	CLEAN(file) struct instr_file *file = NULL;
-	CLEAN(plan) struct instr_plan *plan = NULL;
 	CLEAN(free) struct instr_place *place = NULL;
+	struct series fill = { 0 };
 	const struct instr_func *func;
 	double begin = series_cpu_ns();
 	size_t nr;
@@ -142,14 +160,29 @@ static int measure(struct result *result, struct instr_err *err)
 	if (code)
 		return code;
 	series_add(&result->read, series_cpu_ns() - begin);
-	place = all_places(func, nr, &result->functions);
-	begin = series_cpu_ns();
-	code = instr_plan_create(file, place, result->functions, instr_distances(file)[0],
-				 &plan, err);
-	series_add(&result->plan, series_cpu_ns() - begin);
+	place = all_places(func, nr, &nr);
+	result->functions = nr;
+	code = plan_time(file, place, nr, "", &result->plan, &result->all, err);
+	if (!code && result->cached.nr == 0)
+		code = plan_time(file, place, nr, cache, &fill, &result->all, err);
 	if (!code)
-		result_of_plan(plan, result);
+		code = plan_time(file, place, nr, cache, &result->cached, &result->all, err);
+	if (!code)
+		code = plan_time(file, place + nr / 2, 1, cache, &result->one,
+				 &result->of_one, err);
 	return code;
+}
+
+static void measure_all(struct result *result, int rounds, const char *cache)
+{
+	struct instr_err err = { 0 };
+
+	for (int i = 0; i < rounds; i++) {
+		if (measure(result, cache, &err)) {
+			out_note("%s", err.text);
+			return;
+		}
+	}
 }
 
 /* ---- telling ---------------------------------------------------------------------- */
@@ -162,9 +195,9 @@ static const char *base_name(const char *path)
 }
 
 static const struct out_column speed_columns[] = {
-	{ "file", -24, 0 }, { "functions", 9, 0 }, { "read_ms", 8, 1 }, { "plan_ms", 8, 1 },
-	{ "read/s", 9, 0 }, { "plan/s", 9, 0 }, { "both/s", 9, 0 }, { "calls%", 6, 2 },
-	{ NULL, 0, 0 },
+	{ "file", -22, 0 }, { "functions", 9, 0 }, { "read_ms", 8, 1 }, { "plan_ms", 8, 1 },
+	{ "plan/s", 9, 0 }, { "both/s", 9, 0 }, { "cached_ms", 9, 1 }, { "one_ms", 7, 1 },
+	{ "calls%", 6, 2 }, { NULL, 0, 0 },
 };
 
 static void print_speed(const struct result *result)
@@ -176,32 +209,39 @@ static void print_speed(const struct result *result)
 	out_number(nr);
 	out_number(read / 1e6);
 	out_number(plan / 1e6);
-	out_number(nr / read * 1e9);
 	out_number(nr / plan * 1e9);
 	out_number(nr / (read + plan) * 1e9);
-	out_number(100.0 * (double)result->with_call / nr);
+	out_number(series_median(&result->cached) / 1e6);
+	out_number(series_median(&result->one) / 1e6);
+	out_number(100.0 * (double)result->all.with_call / nr);
 }
 
 static const struct out_column memory_columns[] = {
-	{ "file", -24, 0 }, { "jumps", 8, 0 }, { "traps", 7, 0 }, { "text_kB", 8, 0 },
-	{ "code_kB", 8, 0 }, { "data_kB", 8, 0 }, { "data_n_kB", 9, 0 }, { "code_B", 6, 0 },
-	{ "shared/site", 11, 0 }, { "own/site", 8, 0 }, { NULL, 0, 0 },
+	{ "file", -22, 0 }, { "jumps", 7, 0 }, { "traps", 6, 0 }, { "text_kB", 7, 0 },
+	{ "code_kB", 7, 0 }, { "data_kB", 7, 0 }, { "threads_kB", 10, 0 },
+	{ "shared/site", 11, 0 }, { "own/site", 8, 0 }, { "one_kB", 6, 0 }, { NULL, 0, 0 },
 };
+
+static double pages_kb(size_t nr)
+{
+	return (double)(nr * PAGE) / 1024;
+}
 
 static void print_memory(const struct result *result)
 {
-	double nr = (double)(result->jumps + result->traps), page_kb = PAGE / 1024.0;
+	const struct memory *all = &result->all, *one = &result->of_one;
+	double nr = (double)(all->jumps + all->traps);
 
 	out_text(base_name(result->path));
-	out_number((double)result->jumps);
-	out_number((double)result->traps);
-	out_number((double)result->text_pages * page_kb);
-	out_number((double)result->code_pages * page_kb);
-	out_number((double)result->data_solo * page_kb);
-	out_number((double)result->data_many * page_kb);
-	out_number((double)result->code_bytes / nr);
-	out_number((double)((result->text_pages + result->code_pages) * PAGE) / nr);
-	out_number((double)(result->data_solo * PAGE) / nr);
+	out_number((double)all->jumps);
+	out_number((double)all->traps);
+	out_number(pages_kb(all->text_pages));
+	out_number(pages_kb(all->code_pages));
+	out_number(pages_kb(all->data_solo));
+	out_number(pages_kb(all->data_many));
+	out_number((double)((all->text_pages + all->code_pages) * PAGE) / nr);
+	out_number((double)(all->data_solo * PAGE) / nr);
+	out_number(pages_kb(one->text_pages + one->code_pages + one->data_solo));
 }
 
 static void print_all(const struct result *result, int nr)
@@ -215,8 +255,18 @@ static void print_all(const struct result *result, int nr)
 		print_memory(&result[i]);
 }
 
+static void remove_cache(const char *cache)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -rf %s", cache);
+	if (system(command))
+		out_note("%s is left", cache);
+}
+
 int main(int argc, char **argv)
 {
+	char cache[] = "/tmp/instr-bench-XXXXXX";
 	int option, rounds = 5, nr = 0;
 	struct result *result = calloc((size_t)argc, sizeof(*result));
 
@@ -228,18 +278,14 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
+	if (!result || !mkdtemp(cache))
+		return 1;
 	for (; optind < argc; optind++) {
-		struct instr_err err = { 0 };
-		int code = 0;
-
 		result[nr].path = argv[optind];
-		for (int i = 0; i < rounds && !code; i++)
-			code = measure(&result[nr], &err);
-		if (code)
-			out_note("%s", err.text);
-		else
-			nr++;
+		measure_all(&result[nr], rounds, cache);
+		nr += result[nr].one.nr > 0;
 	}
+	remove_cache(cache);
 	print_all(result, nr);
 	free(result);
 	return 0;
