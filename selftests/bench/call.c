@@ -13,6 +13,7 @@
 #include <link.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static const struct load loads[] = {
 	{ "flags", ALONE, 1 }, { "flags", CHAIN, 1 },
 	{ "call", ALONE, 1 }, { "call", CHAIN, 1 },
 	{ "fib", RECURSION, 1 },
-	{ "push", ALONE, 2 }, { "flags", ALONE, 2 }, { "fib", RECURSION, 2 },
+	{ "push", ALONE, 2 }, { "flags", ALONE, 2 }, { "call", ALONE, 2 },
+	{ "fib", RECURSION, 2 },
 };
 
 #define NR_LOADS (sizeof(loads) / sizeof(loads[0]))
@@ -108,6 +110,7 @@ struct job {
 	void (*loop)(long (*fn)(long), long nr);
 	long (*fn)(long);
 	long nr;
+	int processor;
 	pthread_barrier_t *start;
 	double ns;
 };
@@ -120,9 +123,22 @@ static void job_do(struct job *job)
 	job->ns = (series_cpu_ns() - begin) / (double)job->nr;
 }
 
-static void *job_thread(void *job)
+/* Threads that run where they were made would take turns. */
+static void use_processor(int number)
 {
-	pthread_barrier_wait(((struct job *)job)->start);
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(number, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void *job_thread(void *arg)
+{
+	struct job *job = arg;
+
+	use_processor(job->processor);
+	pthread_barrier_wait(job->start);
 	job_do(job);
 	return NULL;
 }
@@ -138,6 +154,7 @@ static double job_do_threads(const struct job *job, int nr)
 	pthread_barrier_init(&start, NULL, (unsigned int)nr);
 	for (int i = 0; i < nr; i++) {
 		each[i] = *job;
+		each[i].processor = i;
 		each[i].start = &start;
 		pthread_create(&thread[i], NULL, job_thread, &each[i]);
 	}
@@ -161,6 +178,9 @@ static long load_calls(const struct load *load, enum way way)
 {
 	long nr = way == UPROBE ? UPROBE_CALLS : CALLS;
 
+	/* So that they are at it at the same time, though one begins later. */
+	if (load->threads > 1)
+		nr *= 10;
 	return load->loop == RECURSION ? (nr + FIB_CALLS - 1) / FIB_CALLS * FIB_CALLS : nr;
 }
 
@@ -275,13 +295,30 @@ static const struct out_column summary_columns[] = {
 	{ "most", 9, 2 }, { "x_lock", 8, 1 }, { "x_instr", 8, 1 }, { NULL, 0, 0 },
 };
 
-/* Over all loads: what is added, by the medians of each. */
-static struct series of_loads(enum way way, int threads, const char *only)
+#define ENTRIES "push endbr sub lea mov flags fib"
+
+/* A function that returns to where it was not called from is mispredicted. */
+static const struct summary {
+	const char *name;
+	enum way way;
+	const char *shapes;
+} summaries[] = {
+	{ "inline lock inc", LOCK, ENTRIES " call" },
+	{ "instr, one thread", SOLO, ENTRIES },
+	{ "instr, threads", MANY, ENTRIES },
+	{ "... one thread, moved call", SOLO, "call" },
+	{ "... threads, moved call", MANY, "call" },
+	{ "uprobe, emulated", UPROBE, "push fib" },
+	{ "uprobe, single-stepped", UPROBE, "endbr sub lea mov flags call" },
+};
+
+/* What is added, by the medians of each load. */
+static struct series of_loads(enum way way, int threads, const char *names)
 {
 	struct series all = { 0 };
 
 	for (size_t i = 0; i < NR_LOADS; i++) {
-		if (loads[i].threads == threads && (!only || strstr(only, loads[i].shape)))
+		if (loads[i].threads == threads && strstr(names, loads[i].shape))
 			series_add(&all, series_median(&added[i][way]));
 	}
 	return all;
@@ -289,8 +326,8 @@ static struct series of_loads(enum way way, int threads, const char *only)
 
 static void print_summary(const char *name, int threads, const struct series *all)
 {
-	struct series lock = of_loads(LOCK, threads, NULL);
-	struct series ours = of_loads(threads > 1 ? MANY : SOLO, threads, NULL);
+	struct series lock = of_loads(LOCK, threads, ENTRIES);
+	struct series ours = of_loads(threads > 1 ? MANY : SOLO, threads, ENTRIES);
 
 	if (!all->nr)
 		return;
@@ -305,16 +342,12 @@ static void print_summary(const char *name, int threads, const struct series *al
 
 static void print_ways(int threads)
 {
-	struct series all;
+	for (size_t i = 0; i < sizeof(summaries) / sizeof(summaries[0]); i++) {
+		const struct summary *summary = &summaries[i];
+		struct series all = of_loads(summary->way, threads, summary->shapes);
 
-	for (enum way way = LOCK; way < UPROBE; way++) {
-		all = of_loads(way, threads, NULL);
-		print_summary(ways[way].name, threads, &all);
+		print_summary(summary->name, threads, &all);
 	}
-	all = of_loads(UPROBE, threads, "push fib");
-	print_summary("uprobe, emulated", threads, &all);
-	all = of_loads(UPROBE, threads, "endbr sub lea mov flags call");
-	print_summary("uprobe, single-stepped", threads, &all);
 }
 
 static void print_uftrace(enum uftrace_way way, const char *name)
