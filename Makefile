@@ -5,6 +5,7 @@
 #   make            module(s) and tool        make demo     try it
 #   make check      all tests                 make unit     those that need no kernel
 #   make coverage   what becomes of the functions of some files
+#   make bench      what it costs, beside others (selftests/bench/README.md)
 #   make load       insmod, on this machine   make install  module and tool
 #   make deps       install what is needed    make clean
 
@@ -60,6 +61,10 @@ coverage:
 check: all selftests
 	selftests/run
 
+bench: all
+	selftests/bench/deps
+	$(MAKE) -C selftests/bench bench
+
 load: modules
 	modprobe -r instr 2>/dev/null || true
 	insmod $(BUILD)/kmod/$(running)/instr.ko
@@ -77,4 +82,4 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all coverage modules tools selftests deps demo unit check load install clean
+.PHONY: all coverage modules tools selftests deps demo unit check bench load install clean

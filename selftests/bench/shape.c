@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "shape.h"
+
+#include <string.h>
+
+#define DECLARE(name)								\
+	long plain_##name(long), lock_##name(long), ours_##name(long),		\
+	     trap_##name(long), uprobe_##name(long);
+
+#define SHAPE(name)								\
+	{ #name, { plain_##name, lock_##name, ours_##name, trap_##name, uprobe_##name } },
+
+#define ALL(do)									\
+	do(push) do(endbr) do(sub) do(lea) do(mov) do(flags) do(call) do(fib)
+
+ALL(DECLARE)
+
+const struct shape shapes[] = { ALL(SHAPE) };
+const size_t nr_shapes = sizeof(shapes) / sizeof(shapes[0]);
+
+const struct shape *shape_find(const char *name)
+{
+	for (size_t i = 0; i < nr_shapes; i++) {
+		if (!strcmp(shapes[i].name, name))
+			return &shapes[i];
+	}
+	return NULL;
+}

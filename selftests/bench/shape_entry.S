@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* For shape.c: the functions, in all copies. */
+	.macro	entry copy, name
+	.balign 64
+	.globl	\copy\()_\name
+	.type	\copy\()_\name, @function
+\copy\()_\name:
+	.ifc	\copy, lock
+	lock incq shape_locked(%rip)	/* it leaves the carry flag alone */
+	.endif
+	.endm
+
+	.macro	done copy, name
+	.size	\copy\()_\name, . - \copy\()_\name
+	.endm
+
+	.macro	leaf_of copy
+	.balign 64
+	.type	leaf_\copy, @function
+leaf_\copy:
+	lea	1(%rdi), %rax
+	ret
+	.size	leaf_\copy, . - leaf_\copy
+	.endm
+
+	.macro	shapes copy
+	.balign 4096
+
+entry \copy, push
+	push	%rbp
+	mov	%rsp, %rbp
+	lea	1(%rdi), %rax
+	pop	%rbp
+	ret
+done \copy, push
+
+entry \copy, endbr
+	endbr64
+	push	%rbp
+	mov	%rsp, %rbp
+	lea	1(%rdi), %rax
+	pop	%rbp
+	ret
+done \copy, endbr
+
+entry \copy, sub
+	sub	$8, %rsp
+	lea	1(%rdi), %rax
+	add	$8, %rsp
+	ret
+done \copy, sub
+
+entry \copy, lea
+	lea	1(%rdi), %rax
+	test	%rax, %rax
+	ret
+done \copy, lea
+
+entry \copy, mov
+	mov	%rdi, %rax
+	add	$1, %rax
+	ret
+done \copy, mov
+
+entry \copy, flags			/* reads a flag that its caller left */
+	mov	%rdi, %rax
+	cmovc	%rdi, %rax
+	add	$1, %rax
+	ret
+done \copy, flags
+
+entry \copy, call			/* the call is displaced */
+	sub	$8, %rsp
+	call	leaf_\copy
+	add	$8, %rsp
+	ret
+done \copy, call
+
+entry \copy, fib
+	push	%rbp
+	push	%rbx
+	sub	$8, %rsp
+	mov	%rdi, %rbx
+	cmp	$1, %rdi
+	jle	.Lend_\copy
+	lea	-1(%rdi), %rdi
+	call	\copy\()_fib
+	mov	%rax, %rbp
+	lea	-2(%rbx), %rdi
+	call	\copy\()_fib
+	lea	(%rbp,%rax), %rbx
+.Lend_\copy:
+	mov	%rbx, %rax
+	add	$8, %rsp
+	pop	%rbx
+	pop	%rbp
+	ret
+done \copy, fib
+
+leaf_of \copy
+	.endm
+
+	.text
+	shapes plain
+	shapes lock
+	shapes ours
+	shapes trap
+	shapes uprobe
+	.balign 4096
+
+	.data
+	.balign 64
+	.globl	shape_locked
+shape_locked:
+	.quad	0
+	.balign 64
+
+	.section .note.GNU-stack, "", @progbits

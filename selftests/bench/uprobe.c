@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "uprobe.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <link.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct place {
+	uint64_t vaddr;
+	uint64_t offset;	/* of the file; 0: not found */
+};
+
+/* The program itself comes first. */
+static int find_offset(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct place *place = data;
+
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		uint64_t start = info->dlpi_addr + segment->p_vaddr;
+
+		if (segment->p_type == PT_LOAD && place->vaddr >= start &&
+		    place->vaddr < start + segment->p_filesz)
+			place->offset = place->vaddr - start + segment->p_offset;
+	}
+	return 1;
+}
+
+static int pmu_type(void)
+{
+	FILE *file = fopen("/sys/bus/event_source/devices/uprobe/type", "r");
+	int type;
+
+	if (!file)
+		return -ENOENT;
+	if (fscanf(file, "%d", &type) != 1)
+		type = -EIO;
+	fclose(file);
+	return type;
+}
+
+int uprobe_open(const void *at)
+{
+	struct place place = { .vaddr = (uintptr_t)at };
+	struct perf_event_attr attr = { .size = sizeof(attr) };
+	char path[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	int type = pmu_type(), fd;
+
+	if (type < 0 || len < 0)
+		return type < 0 ? type : -errno;
+	path[len] = '\0';
+	dl_iterate_phdr(find_offset, &place);
+	attr.type = (uint32_t)type;
+	attr.uprobe_path = (uintptr_t)path;
+	attr.probe_offset = place.offset;
+	fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+uint64_t uprobe_count(int fd)
+{
+	uint64_t count;
+
+	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Uprobes of the kernel, by perf_event_open(2), on functions of this program. */
+#ifndef UPROBE_H
+#define UPROBE_H
+
+#include <stdint.h>
+
+/* Counts how often this thread comes to @at. Returns a descriptor, or a negative errno. */
+int uprobe_open(const void *at);
+uint64_t uprobe_count(int fd);
+
+#endif
