@@ -28,11 +28,14 @@ struct memory {
 };
 
 struct result {
-	struct series read, plan, cached, one;	/* ns */
+	struct series read, plan, cached, some, one;	/* ns */
 	const char *path;
 	size_t functions;
-	struct memory all, of_one;
+	struct memory all, of_some, of_one;
 };
+
+/* As many as one attaches at once. */
+#define SOME 10000
 
 /* ---- memory ----------------------------------------------------------------------- */
 
@@ -168,6 +171,9 @@ static int measure(struct result *result, const char *cache, struct instr_err *e
 	if (!code)
 		code = plan_time(file, place, nr, cache, &result->cached, &result->all, err);
 	if (!code)
+		code = plan_time(file, place, nr < SOME ? nr : SOME, cache, &result->some,
+				 &result->of_some, err);
+	if (!code)
 		code = plan_time(file, place + nr / 2, 1, cache, &result->one,
 				 &result->of_one, err);
 	return code;
@@ -196,7 +202,8 @@ static const char *base_name(const char *path)
 
 static const struct out_column speed_columns[] = {
 	{ "file", -22, 0 }, { "functions", 9, 0 }, { "read_ms", 8, 1 }, { "plan_ms", 8, 1 },
-	{ "plan/s", 9, 0 }, { "both/s", 9, 0 }, { "cached_ms", 9, 1 }, { "one_ms", 7, 1 },
+	{ "plan/s", 9, 0 }, { "both/s", 9, 0 }, { "cached_ms", 9, 1 }, { "10k_ms", 7, 1 },
+	{ "one_ms", 7, 1 },
 	{ "calls%", 6, 2 }, { NULL, 0, 0 },
 };
 
@@ -212,6 +219,7 @@ static void print_speed(const struct result *result)
 	out_number(nr / plan * 1e9);
 	out_number(nr / (read + plan) * 1e9);
 	out_number(series_median(&result->cached) / 1e6);
+	out_number(series_median(&result->some) / 1e6);
 	out_number(series_median(&result->one) / 1e6);
 	out_number(100.0 * (double)result->all.with_call / nr);
 }

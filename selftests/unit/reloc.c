@@ -204,7 +204,7 @@ static bool live(const char *hex)
 {
 	uint8_t bytes[64];
 
-	return flags_are_live(bytes, parse_hex(hex, bytes));
+	return flags_are_live(NULL, 0, bytes, parse_hex(hex, bytes));
 }
 
 static void flags_are_dead_if_all_are_written_first(void)

@@ -20,7 +20,7 @@
 
 #define PATH_LEN 4096
 
-static const char cache_magic[8] = "instr\0\0\1";
+static const char cache_magic[8] = "instr\0\0\2";
 
 struct cache_head {
 	char magic[8];
@@ -38,7 +38,7 @@ struct cache_record {
 	int64_t slot, block, slow;
 	uint64_t counter;
 	uint16_t block_len;
-	uint8_t how, patch_len, window_len, flags_live, pad[2];
+	uint8_t how, patch_len, window_len, flags_live, targets, pad;
 };
 
 struct cache {
@@ -221,6 +221,13 @@ static const struct cache_record *cache_find(const struct cache *cache, uint64_t
 	       &cache->record[first] : NULL;
 }
 
+const uint8_t *cache_targets(const struct cache *cache, uint64_t offset)
+{
+	const struct cache_record *record = cache_find(cache, offset);
+
+	return record ? &record->targets : NULL;
+}
+
 bool cache_place(const struct cache *cache, struct instr_plan_site *site)
 {
 	const struct cache_record *record = cache_find(cache, site->offset);
@@ -251,6 +258,7 @@ static struct cache_record record_of(const struct instr_plan_site *site)
 		.patch_len = site->patch_len,
 		.window_len = site->window_len,
 		.flags_live = site->flags_live,
+		.targets = site->targets,
 	};
 }
 

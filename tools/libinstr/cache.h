@@ -23,6 +23,9 @@ struct cache;
 struct cache *cache_load(struct instr_plan *plan, const struct func_table *funcs);
 void cache_free(struct cache *cache);
 
+/* The targets of the site at @offset, as site_plan() wants them. */
+const uint8_t *cache_targets(const struct cache *cache, uint64_t offset);
+
 /*
  * Gives @site, which is an entry and is planned, its place. False: the cache knows
  * another site there, and is of no use.

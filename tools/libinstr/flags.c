@@ -12,13 +12,16 @@
 /* As far as it is worth looking. */
 #define FLAGS_INSNS_MAX 16
 
-bool flags_are_live(const uint8_t *code, size_t len)
+bool flags_are_live(const struct insn *known, size_t nr_known, const uint8_t *code,
+		    size_t len)
 {
 	uint8_t live = INSN_FLAGS_ALL;
 	struct insn insn;
 
 	for (size_t i = 0, at = 0; i < FLAGS_INSNS_MAX; i++, at += insn.len) {
-		if (!insn_decode(code + at, len - at, &insn))
+		if (i < nr_known)
+			insn = known[i];
+		else if (!insn_decode(code + at, len - at, &insn))
 			return true;
 		if (insn.kind != INSN_PLAIN && insn.kind != INSN_NOP)
 			return true;

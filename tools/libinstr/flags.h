@@ -5,7 +5,13 @@
 
 #include "libinstr.h"
 
-/* False only if it is certain that @code, however it goes on, reads none. */
-bool flags_are_live(const uint8_t *code, size_t len);
+struct insn;
+
+/*
+ * False only if it is certain that @code, however it goes on, reads none. Its first
+ * @nr_known instructions are decoded already.
+ */
+bool flags_are_live(const struct insn *known, size_t nr_known, const uint8_t *code,
+		    size_t len);
 
 #endif

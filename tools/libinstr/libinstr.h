@@ -199,6 +199,7 @@ struct instr_plan_site {
 	/* The text: @patch_len bytes change, @window_len bytes are displaced. */
 	uint8_t patch_len, window_len;
 	bool fragile;		/* see INSTR_SITE_FRAGILE */
+	uint8_t targets;	/* bit n: the function branches to byte n */
 	uint8_t old[INSTR_WINDOW_MAX];
 	uint8_t new[INSTR_SITE_MAX];
 	/* The slab; positions. The slot is where the jump, or the trap, leads. */

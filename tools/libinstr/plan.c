@@ -351,7 +351,7 @@ static int plan_entries(struct instr_plan *plan, const struct site_text *text,
 	if (!plan->site)
 		return err_memory(err);
 	for (size_t i = 0; i < plan->nr; i++)
-		site_plan(text, all[i], &plan->site[i]);
+		site_plan(text, all[i], NULL, &plan->site[i]);
 	return 0;
 }
 
@@ -431,7 +431,9 @@ static bool plan_from_cache(struct instr_plan *plan, const struct site_text *tex
 	for (size_t i = 0; i < nr; i++) {
 		if (plan_other(plan, text, place[i], &site[i]))
 			continue;
-		site_plan(text, place[i].func, &site[i]);
+		site_plan(text, place[i].func,
+			  cache_targets(cache, text->funcs->func[place[i].func].offset),
+			  &site[i]);
 		if (!cache_place(cache, &site[i]))
 			return false;
 	}

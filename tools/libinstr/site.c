@@ -377,21 +377,27 @@ static void site_end(const struct site_text *text, const struct entry *entry,
 	struct emit measure = { .bytes = NULL };
 
 	site_set_window(entry, site);
-	site->flags_live = flags_are_live(entry->code, entry->code_len);
+	site->flags_live = flags_are_live(entry->insn, entry->nr, entry->code,
+					  entry->code_len);
 	block_emit(&measure, site, &(struct block_places){ 0 });
 	if (in_rseq(text, (uint64_t)(entry->code - text->bytes) + text->vaddr,
 		    site->window_len))
 		refuse(site, INSTR_REASON_RSEQ);
 }
 
-void site_plan(const struct site_text *text, size_t func, struct instr_plan_site *site)
+void site_plan(const struct site_text *text, size_t func, const uint8_t *targets,
+	       struct instr_plan_site *site)
 {
 	struct entry entry;
 
 	if (!site_begin(text, (struct instr_place){ func, 0 }, &entry, site))
 		return;
 	entry_decode(text, &entry);
-	entry_find_targets(&entry);
+	if (targets)
+		entry.targets = *targets;
+	else
+		entry_find_targets(&entry);
+	site->targets = entry.targets;
 	site_choose_patch(text, &entry, site);
 	site_end(text, &entry, site);
 }
