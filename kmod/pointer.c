@@ -84,6 +84,14 @@ static struct pointer_place pointer_locate(const struct instr_slab *slab,
 	};
 }
 
+/* Not code, and nobody else's memory: it might be mapped there by now. */
+static bool place_is_data(struct mm_struct *mm, unsigned long vaddr)
+{
+	struct vm_area_struct *vma = find_vma(mm, vaddr);
+
+	return vma && vma->vm_start <= vaddr && !(vma->vm_flags & (VM_EXEC | VM_SHARED));
+}
+
 static bool pointer_is_bound(const struct pointer_place *at, u64 value)
 {
 	return value && (value < at->lazy_start || value >= at->lazy_end);
@@ -93,6 +101,8 @@ static bool pointer_set(struct mm_struct *mm, const struct pointer_place *at)
 {
 	int tries;
 
+	if (!place_is_data(mm, at->vaddr) || !place_is_data(mm, at->kept))
+		return false;
 	for (tries = 0; tries < 8; tries++) {
 		u64 value, was;
 
@@ -114,7 +124,7 @@ static void pointer_restore(struct mm_struct *mm, const struct pointer_place *at
 {
 	u64 ours = at->target, kept, was;
 
-	if (!word_read(mm, at->vaddr, &was) && was == ours &&
+	if (place_is_data(mm, at->vaddr) && !word_read(mm, at->vaddr, &was) && was == ours &&
 	    !word_read(mm, at->kept, &kept))
 		word_exchange(mm, at->vaddr, &ours, kept, &was);
 }

@@ -255,7 +255,9 @@ bool instr_session_covers(struct instr_session *session, struct task_struct *tas
 	return false;
 }
 
-void instr_session_on_exec(struct task_struct *task)
+static void scopes_tell(struct task_struct *task,
+			void (*fn)(struct instr_session *session,
+				   struct scope_entry *entry, struct task_struct *task))
 {
 	struct instr_session *session;
 	struct scope_entry *entry;
@@ -264,23 +266,32 @@ void instr_session_on_exec(struct task_struct *task)
 	list_for_each_entry_rcu(session, &sessions, node)
 		list_for_each_entry_rcu(entry, &session->scope, node)
 			if (entry->tgid == task_tgid(task))
-				instr_event_exec(session, task);
+				fn(session, entry, task);
 	rcu_read_unlock();
 }
 
+static void tell_exec(struct instr_session *session, struct scope_entry *entry,
+		      struct task_struct *task)
+{
+	instr_event_exec(session, task);
+}
+
 /* Several threads may each believe to be the last: one of them tells. */
+static void tell_exit(struct instr_session *session, struct scope_entry *entry,
+		      struct task_struct *task)
+{
+	if (!xchg(&entry->exited, true))
+		instr_event_exit_process(session, task);
+}
+
+void instr_session_on_exec(struct task_struct *task)
+{
+	scopes_tell(task, tell_exec);
+}
+
 void instr_session_on_exit(struct task_struct *task)
 {
-	struct instr_session *session;
-	struct scope_entry *entry;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(session, &sessions, node)
-		list_for_each_entry_rcu(entry, &session->scope, node)
-			if (entry->tgid == task_tgid(task) &&
-			    !xchg(&entry->exited, true))
-				instr_event_exit_process(session, task);
-	rcu_read_unlock();
+	scopes_tell(task, tell_exit);
 }
 
 static struct scope_entry *scope_find(struct instr_session *session, struct pid *tgid)

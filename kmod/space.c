@@ -142,7 +142,18 @@ static bool view_trap(struct instr_view *view, unsigned long vaddr,
 	return true;
 }
 
-bool instr_space_trap(struct mm_struct *mm, unsigned long vaddr, unsigned long *target)
+static bool view_shows(struct instr_view *view, unsigned long vaddr,
+		       unsigned long *unused)
+{
+	return READ_ONCE(view->overlay->unsettled) ||
+	       instr_edition_find(READ_ONCE(view->edition),
+				  (vaddr - view->base) >> PAGE_SHIFT);
+}
+
+/* Is @fn true for any view of @mm? */
+static bool any_view(struct mm_struct *mm, unsigned long vaddr, unsigned long *target,
+		     bool (*fn)(struct instr_view *view, unsigned long vaddr,
+				unsigned long *target))
 {
 	struct instr_space *space;
 	struct instr_view *view;
@@ -151,10 +162,20 @@ bool instr_space_trap(struct mm_struct *mm, unsigned long vaddr, unsigned long *
 		if (space->mm != mm)
 			continue;
 		list_for_each_entry_rcu(view, &space->views, node)
-			if (view_trap(view, vaddr, target))
+			if (fn(view, vaddr, target))
 				return true;
 	}
 	return false;
+}
+
+bool instr_space_trap(struct mm_struct *mm, unsigned long vaddr, unsigned long *target)
+{
+	return any_view(mm, vaddr, target, view_trap);
+}
+
+bool instr_space_shows(struct mm_struct *mm, unsigned long vaddr)
+{
+	return any_view(mm, vaddr, NULL, view_shows);
 }
 
 void instr_space_add(struct instr_space *space, struct instr_view *view)
@@ -185,23 +206,6 @@ void instr_space_for_each(struct mm_struct *mm,
 	hash_for_each_possible_rcu(space_by_mm, space, hash, (unsigned long)mm)
 		if (space->mm == mm && space->session_id)
 			fn(space, data);
-}
-
-bool instr_space_shows(struct mm_struct *mm, unsigned long vaddr)
-{
-	struct instr_space *space;
-	struct instr_view *view;
-
-	hash_for_each_possible_rcu(space_by_mm, space, hash, (unsigned long)mm) {
-		if (space->mm != mm)
-			continue;
-		list_for_each_entry_rcu(view, &space->views, node)
-			if (READ_ONCE(view->overlay->unsettled) ||
-			    instr_edition_find(READ_ONCE(view->edition),
-					       (vaddr - view->base) >> PAGE_SHIFT))
-				return true;
-	}
-	return false;
 }
 
 /* ---- the gate: who counts, and how -------------------------------------------- */

@@ -68,6 +68,28 @@ setpriv --reuid=65534 --clear-groups true 2>/dev/null &&
 	try setpriv --reuid=65534 --clear-groups "$INSTRCTL" plan -f main /bin/bash
 prints "plan needs no root" 0 '^main: '
 
+# Stubs of imports, and pointers.
+ctl list -j -f malloc@plt -f 'mbs*@plt' /bin/bash
+is_json "stubs of imports" 0 \
+	'len(j["functions"]) > 1 and all(f["name"].endswith("@plt") and f["how"] == "jump" for f in j["functions"])'
+ctl list -f malloc@got -f stderr@ptr -f main /bin/bash
+prints "an import's slot" 0 '	8	pointer	-	malloc@got$'
+prints "a variable" 0 '	8	pointer	-	stderr@ptr$'
+prints "... beside a function" 0 '^3 places: 1 jump, 0 trap, 2 pointer, 0 refused$'
+ctl plan -f malloc@got /bin/bash
+prints "a pointer in a plan" 0 '^malloc@got: pointer$'
+prints "... its block goes on to what it was" 0 'ff 25 .* jmp '
+ctl list -f no_such_import@got /bin/bash
+says "no such import" 1 "has no slot for an import 'no_such_import'"
+ctl list -f no_such_variable@ptr /bin/bash
+says "no such variable" 1 "no variable is called 'no_such_variable'"
+ctl list -f 0x40@ptr /bin/bash
+prints "an address that is in the file" 0 '	pointer	-	0x40@ptr$'
+ctl list -f 0x30000@ptr /bin/bash
+says "an address in its text" 1 '0x30000@ptr is not in its data'
+ctl list -f stderr+1@ptr /bin/bash
+says "an address that is not aligned" 1 'stderr\+1@ptr is not aligned'
+
 # The source has a function to be found by; all of it is made here.
 cat >"$tmp/a.c" <<'END'
 int twice(int n) { return n * 2 + 1; }

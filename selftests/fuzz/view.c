@@ -187,22 +187,6 @@ uint64_t view_count(const struct view *view, size_t site)
 
 /* ---- traps ------------------------------------------------------------------ */
 
-static const struct instr_trap *trap_find(const struct instr_plan *plan, uint64_t offset)
-{
-	size_t first = 0, end = plan->nr_traps;
-
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
-
-		if (plan->traps[middle].offset < offset)
-			first = middle + 1;
-		else
-			end = middle;
-	}
-	return first < plan->nr_traps && plan->traps[first].offset == offset ?
-	       &plan->traps[first] : NULL;
-}
-
 uint64_t view_lead(const struct view *view, uint64_t address)
 {
 	uint64_t offset = address - view->batch->base;
@@ -210,6 +194,6 @@ uint64_t view_lead(const struct view *view, uint64_t address)
 
 	if (!view->patched || offset - view->patched->offset >= view->patched->patch_len)
 		return 0;
-	trap = trap_find(view->batch->plan, offset);
+	trap = instr_plan_trap(view->batch->plan, offset);
 	return trap ? view->batch->base + trap->target : 0;
 }

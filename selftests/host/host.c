@@ -17,22 +17,6 @@ static unsigned long nr_traps;
 
 /* ---- traps ------------------------------------------------------------------ */
 
-static const struct instr_trap *trap_find(const struct instr_plan *plan, uint64_t offset)
-{
-	size_t first = 0, end = plan->nr_traps;
-
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
-
-		if (plan->traps[middle].offset < offset)
-			first = middle + 1;
-		else
-			end = middle;
-	}
-	return first < plan->nr_traps && plan->traps[first].offset == offset ?
-	       &plan->traps[first] : NULL;
-}
-
 bool host_trap(int signal, const siginfo_t *info, void *context)
 {
 	greg_t *rip = &((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
@@ -43,7 +27,7 @@ bool host_trap(int signal, const siginfo_t *info, void *context)
 		return false;
 	for (struct host *host = hosts; host; host = host->next) {
 		const struct instr_trap *trap =
-			trap_find(host->plan, (uint64_t)(at - host->base));
+			instr_plan_trap(host->plan, (uint64_t)(at - host->base));
 
 		if (!trap)
 			continue;

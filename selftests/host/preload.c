@@ -104,7 +104,8 @@ static void report(const char *fmt, ...)
 
 	if (fd < 0)
 		return;
-	len = snprintf(line, sizeof(line), "%d %s: ", (int)getpid(),
+	/* A program may have made its name a long one. */
+	len = snprintf(line, sizeof(line), "%d %.64s: ", (int)getpid(),
 		       program_invocation_short_name);
 	va_start(args, fmt);
 	vsnprintf(line + len, sizeof(line) - (size_t)len - 1, fmt, args);

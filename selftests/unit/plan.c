@@ -102,25 +102,9 @@ static const uint8_t *code_at(int64_t position, uint64_t len)
 	return chunk->bytes + (offset - chunk->offset);
 }
 
-static const struct instr_trap *trap_at(uint64_t offset)
-{
-	size_t first = 0, end = plan->nr_traps;
-
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
-
-		if (plan->traps[middle].offset < offset)
-			first = middle + 1;
-		else
-			end = middle;
-	}
-	return first < plan->nr_traps && plan->traps[first].offset == offset ?
-	       &plan->traps[first] : NULL;
-}
-
 static bool leads_to(uint64_t offset, int64_t target)
 {
-	const struct instr_trap *trap = trap_at(offset);
+	const struct instr_trap *trap = instr_plan_trap(plan, offset);
 
 	return trap && (int64_t)trap->target == target;
 }

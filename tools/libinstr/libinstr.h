@@ -303,6 +303,9 @@ void instr_plan_destroy(struct instr_plan *plan);
 int instr_plan_settle(struct instr_plan *plan, const struct instr_cell *cells,
 		      struct instr_err *err);
 
+/* Where a trap at @offset leads, or NULL. It calls nothing: a handler may use it. */
+const struct instr_trap *instr_plan_trap(const struct instr_plan *plan, uint64_t offset);
+
 /* The calls of @site, out of the slab's data, as many bytes as the plan says. */
 uint64_t instr_plan_count(const struct instr_plan *plan,
 			  const struct instr_plan_site *site, const void *data);

@@ -589,6 +589,22 @@ void instr_plan_destroy(struct instr_plan *plan)
 	free(plan);
 }
 
+const struct instr_trap *instr_plan_trap(const struct instr_plan *plan, uint64_t offset)
+{
+	size_t first = 0, end = plan->nr_traps;
+
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (plan->traps[middle].offset < offset)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first < plan->nr_traps && plan->traps[first].offset == offset ?
+	       &plan->traps[first] : NULL;
+}
+
 uint64_t instr_plan_count(const struct instr_plan *plan,
 			  const struct instr_plan_site *site, const void *data)
 {
