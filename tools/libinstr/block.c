@@ -129,7 +129,8 @@ static void emit_moved(struct emit *emit, const struct instr_plan_site *site,
 	if (!insn_decode(bytes, moved->old_len, &insn))
 		return;
 	moved->new_at = (uint16_t)emit->len;
-	reloc_emit(emit, &insn, bytes, (int64_t)site->offset + moved->old_at);
+	reloc_emit(emit, &insn, bytes, (int64_t)site->offset + moved->old_at,
+		   site->callee_flags_dead);
 	moved->new_len = (uint16_t)(emit->len - moved->new_at);
 }
 

@@ -212,6 +212,7 @@ struct instr_plan_site {
 	uint32_t cell;		/* number of its cell; 0: its place is its function's */
 	uint64_t kept;		/* a pointer: where what it was is kept, behind the data */
 	bool flags_live;	/* the interceptor must keep the flags */
+	bool callee_flags_dead;	/* what is called directly in the window ignores them */
 	bool returns;		/* a jump back follows the displaced code */
 	uint8_t nr_moved;
 	struct instr_moved moved[INSTR_MOVED_MAX];

@@ -98,19 +98,51 @@ static void emit_loop(struct emit *emit, const struct insn *insn, const uint8_t 
 	emit_jump(emit, from + insn->target);
 }
 
-static void emit_push_return(struct emit *emit, int64_t address)
+/*
+ * A processor predicts that a RET goes behind the last CALL, and what is wrong once
+ * is wrong for all callers. So there is a CALL, and what it pushed is corrected: one
+ * prediction is wrong, that of the callee's return. Where its flags are needed, or
+ * may be, that takes a register.
+ */
+static void emit_push_return(struct emit *emit, int64_t address, bool flags_dead)
 {
-	EMIT(emit, "\x48\x8d\x64\x24\xf8"	/* lea -8(%rsp),%rsp */
-		   "\x50"			/* push %rax */
+	int64_t pushed;
+	int32_t correction;
+
+	EMIT(emit, "\xe8\x05\0\0\0");		/* call 1f */
+	pushed = emit->position + (int64_t)emit->len;
+	emit_jump(emit, address);
+	if (flags_dead) {
+		correction = (int32_t)(address - pushed);
+		EMIT(emit, "\x48\x81\x04\x24");	/* 1: addq $correction,(%rsp) */
+		emit_bytes(emit, &correction, sizeof(correction));
+		return;
+	}
+	EMIT(emit, "\x50"			/* 1: push %rax */
 		   "\x48\x8d\x05");		/* lea address(%rip),%rax */
 	emit_relative(emit, address, 0);
 	EMIT(emit, "\x48\x89\x44\x24\x08"	/* mov %rax,8(%rsp) */
 		   "\x58");			/* pop %rax */
 }
 
-static void emit_call(struct emit *emit, const struct insn *insn, int64_t from)
+/* A call of what follows it is no call: below what it pushes there may be data. */
+static void emit_call_next(struct emit *emit, int64_t address)
 {
-	emit_push_return(emit, from + insn->len);
+	EMIT(emit, "\x50"			/* push %rax */
+		   "\x48\x8d\x05");		/* lea address(%rip),%rax */
+	emit_relative(emit, address, 0);
+	EMIT(emit, "\x48\x87\x04\x24");	/* xchg %rax,(%rsp) */
+	emit_jump(emit, address);
+}
+
+static void emit_call(struct emit *emit, const struct insn *insn, int64_t from,
+		      bool flags_dead)
+{
+	if (insn->target == insn->len) {
+		emit_call_next(emit, from + insn->len);
+		return;
+	}
+	emit_push_return(emit, from + insn->len, flags_dead);
 	emit_jump(emit, from + insn->target);
 }
 
@@ -122,12 +154,12 @@ static void emit_call_indirect(struct emit *emit, const struct insn *insn,
 
 	memcpy(jump, bytes, insn->len);
 	jump[insn->modrm_at] = (uint8_t)((jump[insn->modrm_at] & ~0x38) | 4 << 3);
-	emit_push_return(emit, from + insn->len);
+	emit_push_return(emit, from + insn->len, false);
 	emit_plain(emit, insn, jump, from);
 }
 
 void reloc_emit(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
-		int64_t from)
+		int64_t from, bool flags_dead)
 {
 	switch ((enum insn_kind)insn->kind) {
 	case INSN_JMP:
@@ -140,7 +172,7 @@ void reloc_emit(struct emit *emit, const struct insn *insn, const uint8_t *bytes
 		emit_loop(emit, insn, bytes, from);
 		break;
 	case INSN_CALL:
-		emit_call(emit, insn, from);
+		emit_call(emit, insn, from, flags_dead);
 		break;
 	case INSN_CALL_INDIRECT:
 		emit_call_indirect(emit, insn, bytes, from);

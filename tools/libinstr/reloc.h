@@ -14,9 +14,10 @@ bool reloc_is_possible(const struct insn *insn, int64_t from, int64_t lowest,
 
 /*
  * Emits the instruction @bytes that was at position @from. How much it emits
- * does not depend on where.
+ * does not depend on where. @flags_dead: of a direct call: who is called ignores
+ * the flags.
  */
 void reloc_emit(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
-		int64_t from);
+		int64_t from, bool flags_dead);
 
 #endif

@@ -253,16 +253,11 @@ static void site_choose_patch(const struct site_text *text, const struct entry *
 
 /* ---- the window ------------------------------------------------------------- */
 
-/*
- * Must the block jump back? A call returns to the text by itself, and padding
- * behind a function's end is displaced but not executed.
- */
+/* Must the block jump back? A call returns to the text by itself. */
 static bool window_returns(const struct entry *entry, size_t nr)
 {
 	const struct insn *last = &entry->insn[nr - 1];
 
-	if (is_padding(last) && entry->at[nr - 1] >= entry->size)
-		return !entry_is_dead(entry, nr - 1);
 	return !insn_is_terminal(last) && last->kind != INSN_CALL &&
 	       last->kind != INSN_CALL_INDIRECT;
 }
@@ -370,6 +365,22 @@ static bool site_begin(const struct site_text *text, struct instr_place place,
 	return !reason;
 }
 
+/* Does whatever the window calls directly ignore the flags? */
+static bool callees_ignore_flags(const struct site_text *text, const struct entry *entry,
+				 size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		int64_t at = entry->code - text->bytes + entry->at[i] + entry->insn[i].target;
+
+		if (entry->insn[i].kind != INSN_CALL)
+			continue;
+		if (at < 0 || at >= (int64_t)text->len ||
+		    flags_are_live(NULL, 0, text->bytes + at, text->len - (uint64_t)at))
+			return false;
+	}
+	return true;
+}
+
 /* The patch is chosen. */
 static void site_end(const struct site_text *text, const struct entry *entry,
 		     struct instr_plan_site *site)
@@ -379,6 +390,7 @@ static void site_end(const struct site_text *text, const struct entry *entry,
 	site_set_window(entry, site);
 	site->flags_live = flags_are_live(entry->insn, entry->nr, entry->code,
 					  entry->code_len);
+	site->callee_flags_dead = callees_ignore_flags(text, entry, site->nr_moved);
 	block_emit(&measure, site, &(struct block_places){ 0 });
 	if (in_rseq(text, (uint64_t)(entry->code - text->bytes) + text->vaddr,
 		    site->window_len))

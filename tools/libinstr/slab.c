@@ -293,7 +293,8 @@ uint64_t slab_layout(const struct instr_plan *plan)
 	layout = hash(layout, &machine_here()->has_rdpid, sizeof(bool));
 	for (size_t i = 0; i < plan->nr; i++) {
 		const struct instr_plan_site *site = &plan->site[i];
-		const uint8_t kind[] = { site->how, site->flags_live, site->returns,
+		const uint8_t kind[] = { site->how, site->flags_live,
+					 site->callee_flags_dead, site->returns,
 					 site->window_len, site->nr_moved, site->patch_len };
 		const int64_t place[] = { site->slot, site->block, site->slow,
 					  (int64_t)site->counter, (int64_t)site->offset };
