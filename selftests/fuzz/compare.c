@@ -21,7 +21,7 @@
 /* How far below the red zone an interceptor goes. */
 #define DEAD_LEN	256
 /* Before the jump of a moved call: what pushes the return address. */
-#define PUSH_LEN	19
+#define PUSH_LEN	24
 #define WORD		8
 
 /* What the window holds, and where in it the fault was. */
@@ -33,6 +33,14 @@ struct window {
 	uint64_t into;			/* its block */
 };
 
+bool moved_is_call(const struct instr_plan_site *site, const struct instr_moved *moved)
+{
+	struct insn insn;
+
+	return insn_decode(site->old + moved->old_at, moved->old_len, &insn) &&
+	       (insn.kind == INSN_CALL || insn.kind == INSN_CALL_INDIRECT);
+}
+
 static void window_read(struct window *window, const struct instr_plan_site *site,
 			uint64_t base)
 {
@@ -43,7 +51,7 @@ static void window_read(struct window *window, const struct instr_plan_site *sit
 
 		if (!insn_decode(site->old + moved->old_at, moved->old_len, &insn))
 			continue;
-		if (insn.kind == INSN_CALL || insn.kind == INSN_CALL_INDIRECT)
+		if (moved_is_call(site, moved))
 			window->returns[window->nr_returns++] =
 				base + site->offset + moved->old_at + moved->old_len;
 		window->enters_kernel |= insn.kind == INSN_SYSTEM;
@@ -87,7 +95,7 @@ static uint64_t old_fault(const struct instr_plan_site *site, uint64_t base,
 	if (!moved)
 		return old_end(site, base, after->rip);
 	window->into = after->rip - base - (uint64_t)site->block - moved->new_at;
-	window->pushes = window->into;
+	window->pushes = moved_is_call(site, moved);
 	return base + site->offset + moved->old_at;
 }
 

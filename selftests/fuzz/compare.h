@@ -6,6 +6,9 @@
 #include "libinstr.h"
 #include "state.h"
 
+/* Is what was moved a call of any kind? */
+bool moved_is_call(const struct instr_plan_site *site, const struct instr_moved *moved);
+
 /* What differs, in one word; NULL: nothing that counts. */
 const char *compare(const struct instr_plan_site *site, uint64_t base,
 		    const struct state *state, const struct outcome *before,

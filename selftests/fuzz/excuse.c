@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "compare.h"
-#include "insn.h"
 #include "run.h"
 
 #define BELOW_LEN	256
@@ -76,14 +75,6 @@ static bool run_until(struct view *view, const struct start *start, uint64_t pos
 	return there->signal == SIGTRAP && there->rip == view->batch->base + position + 1;
 }
 
-static bool is_call(const struct instr_plan_site *site, const struct instr_moved *moved)
-{
-	struct insn insn;
-
-	return insn_decode(site->old + moved->old_at, moved->old_len, &insn) &&
-	       (insn.kind == INSN_CALL || insn.kind == INSN_CALL_INDIRECT);
-}
-
 /* The two words below @rsp in the memory or the stack; NULL: it points elsewhere. */
 static uint8_t *words_below(struct arenas *arenas, uint64_t base, uint64_t rsp)
 {
@@ -131,7 +122,7 @@ static bool reads_call(struct view *view, size_t sequence, const struct start *s
 	for (size_t i = 0; i < site->nr_moved; i++) {
 		uint64_t position = site->offset + site->moved[i].old_at;
 
-		if (!is_call(site, &site->moved[i]) ||
+		if (!moved_is_call(site, &site->moved[i]) ||
 		    !run_until(view, start, position, &there))
 			continue;
 		from.state = start->state;

@@ -114,8 +114,9 @@ const char *instr_place_name(const struct instr_place_info *info, char *text,
 /*
  * The places that one of @globs names: fnmatch(3) patterns on the name of a function
  * or an alias; "NAME+OFFSET" an instruction inside of it; "0xADDR" the one at vaddr
- * ADDR. "NAME@got" stands for the slot of an import, "NAME@ptr", "NAME+OFFSET@ptr" and
- * "0xADDR@ptr" for a variable that holds a pointer. With an indirect function (@is_ifunc) come those that it chooses among.
+ * ADDR; "NAME@plt" the stub of an import, "NAME@got" its slot; "NAME@ptr",
+ * "NAME+OFFSET@ptr" and "0xADDR@ptr" a variable that holds a pointer. With an indirect
+ * function (@is_ifunc) come those that it chooses among.
  * Ascending, those at one address once, under the name that matched. -ENOENT
  * when a glob names none: the sentence says which and suggests the nearest name.
  * -EINVAL: OFFSET is not where an instruction begins; it says which are.
