@@ -53,7 +53,7 @@ static void plan_at(uint8_t top, uint64_t at, const char *hex, uint64_t size, ui
 	func[0] = function(at, size);
 	func[1] = function(next, 1);
 	funcs.nr = next ? 2 : 1;
-	site_plan(&text, 0, NULL, &site);
+	site_plan(&text, 0, &site);
 }
 
 static void plan_hex(uint8_t top, const char *hex)
@@ -226,13 +226,13 @@ static void kinds_of_functions_are_refused(void)
 {
 	plan_hex(0xcc, "b801000000" "c3");
 	func[0].is_signal_frame = true;
-	site_plan(&text, 0, NULL, &site);
+	site_plan(&text, 0, &site);
 	CHECK(site.reason == INSTR_REASON_SIGNAL_FRAME);
 	func[0] = function(6, 1);
-	site_plan(&text, 0, NULL, &site);
+	site_plan(&text, 0, &site);
 	CHECK(site.reason == INSTR_REASON_SEGMENT);
 	func[0] = function(-1, 1);
-	site_plan(&text, 0, NULL, &site);
+	site_plan(&text, 0, &site);
 	CHECK(site.reason == INSTR_REASON_SEGMENT);
 }
 

@@ -26,34 +26,41 @@ static void emit_look_at_gate(struct emit *emit, const struct block_places *plac
 	emit_byte(emit, value);
 }
 
-/* Only a signal can interrupt the one thread that there is, and not this. */
-static void emit_count_alone(struct emit *emit, struct instr_plan_site *site,
-			     const struct block_places *places)
+/*
+ * Only a signal can interrupt the one thread that there is, and not this. Returns
+ * where it counts.
+ */
+static uint16_t emit_count_alone(struct emit *emit, const struct instr_plan_site *site,
+				 const struct block_places *places)
 {
+	uint16_t at;
+
 	emit_look_at_gate(emit, places, INSTR_GATE_SOLO);
 	EMIT(emit, "\x0f\x85");			/* jne slow */
 	emit_relative(emit, site->slow, 0);
-	site->count_at = (uint16_t)emit->len;
+	at = (uint16_t)emit->len;
 	EMIT(emit, "\x48\xff\x05");			/* incq counter(%rip) */
 	emit_relative(emit, places->counter, 0);
+	return at;
 }
 
-static void emit_interceptor(struct emit *emit, struct instr_plan_site *site,
-			     const struct block_places *places)
+static uint16_t emit_interceptor(struct emit *emit, const struct instr_plan_site *site,
+				 const struct block_places *places)
 {
-	if (!site->flags_live) {
-		emit_count_alone(emit, site, places);
-		return;
-	}
+	uint16_t at;
+
+	if (!site->flags_live)
+		return emit_count_alone(emit, site, places);
 	EMIT(emit, LEA_RSP_DOWN
 		   "\x50"			/* push %rax */
 		   "\x9f"			/* lahf */
 		   "\x0f\x90\xc0");		/* seto %al */
-	emit_count_alone(emit, site, places);
+	at = emit_count_alone(emit, site, places);
 	EMIT(emit, "\x04\x7f"			/* add $127,%al */
 		   "\x9e"			/* sahf */
 		   "\x58"			/* pop %rax */
 		   LEA_RSP_UP);
+	return at;
 }
 
 /*
@@ -120,32 +127,51 @@ void block_emit_slow(struct emit *emit, const struct instr_plan_site *site,
 }
 
 static void emit_moved(struct emit *emit, const struct instr_plan_site *site,
-		       struct instr_moved *moved)
+		       const struct instr_moved *moved)
 {
 	const uint8_t *bytes = site->old + moved->old_at;
 	struct insn insn;
 
-	/* It was decoded when the site was planned. */
-	if (!insn_decode(bytes, moved->old_len, &insn))
-		return;
-	moved->new_at = (uint16_t)emit->len;
+	insn_recall(moved, bytes, &insn);
 	reloc_emit(emit, &insn, bytes, (int64_t)site->offset + moved->old_at,
 		   site->callee_flags_dead);
-	moved->new_len = (uint16_t)(emit->len - moved->new_at);
 }
 
-void block_emit(struct emit *emit, struct instr_plan_site *site,
-		const struct block_places *places)
+/* What comes behind the displaced instructions. */
+static void emit_tail(struct emit *emit, const struct instr_plan_site *site,
+		      const struct block_places *places)
 {
-	emit_interceptor(emit, site, places);
-	site->displaced_at = (uint16_t)emit->len;
 	if (site->how == INSTR_HOW_POINTER) {
 		EMIT(emit, "\xff\x25");		/* jmp *kept(%rip) */
 		emit_relative(emit, places->kept, 0);
 	}
-	for (size_t i = 0; i < site->nr_moved; i++)
-		emit_moved(emit, site, &site->moved[i]);
 	if (site->returns)
 		emit_jump(emit, (int64_t)site->offset + site->window_len);
-	site->block_len = (uint16_t)emit->len;
+}
+
+void block_measure(struct instr_plan_site *site)
+{
+	const struct block_places nowhere = { 0 };
+	struct emit measure = { .bytes = NULL };
+
+	site->count_at = emit_interceptor(&measure, site, &nowhere);
+	site->displaced_at = (uint16_t)measure.len;
+	for (size_t i = 0; i < site->nr_moved; i++) {
+		struct instr_moved *moved = &site->moved[i];
+
+		moved->new_at = (uint16_t)measure.len;
+		emit_moved(&measure, site, moved);
+		moved->new_len = (uint8_t)(measure.len - moved->new_at);
+	}
+	emit_tail(&measure, site, &nowhere);
+	site->block_len = (uint16_t)measure.len;
+}
+
+void block_emit(struct emit *emit, const struct instr_plan_site *site,
+		const struct block_places *places)
+{
+	emit_interceptor(emit, site, places);
+	for (size_t i = 0; i < site->nr_moved; i++)
+		emit_moved(emit, site, &site->moved[i]);
+	emit_tail(emit, site, places);
 }

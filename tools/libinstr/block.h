@@ -18,17 +18,19 @@ struct block_places {
 };
 
 /*
- * Emits the block of @site: the interceptor, the displaced instructions
- * @site->moved, and a jump back. Sets where in the block those came to be. The
- * lengths do not depend on positions.
+ * Sets how long the block of @site is and where in it what is, which does not depend
+ * on where it will lie.
  */
-void block_emit(struct emit *emit, struct instr_plan_site *site,
-		const struct block_places *places);
+void block_measure(struct instr_plan_site *site);
 
 /*
- * Emits what lies at @site->slow: how several threads count. The block was emitted
- * before. It has BLOCK_SLOW_MAX bytes at most.
+ * Emits the block: the interceptor, the displaced instructions @site->moved, and a
+ * jump back.
  */
+void block_emit(struct emit *emit, const struct instr_plan_site *site,
+		const struct block_places *places);
+
+/* Emits what lies at @site->slow: how several threads count. BLOCK_SLOW_MAX bytes at most. */
 #define BLOCK_SLOW_MAX	80
 void block_emit_slow(struct emit *emit, const struct instr_plan_site *site,
 		     const struct block_places *places);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The cache of layouts: where in a file's slab the blocks of all its functions
- * lie, so that whoever asks for a few need not plan the others.
+ * The cache of plans: the sites of all entries of a file, planned and laid out.
  *
  * One file for each build ID, distance and number of cells, in $INSTR_CACHE, or
  * else $XDG_CACHE_HOME/instr, ~/.cache/instr or /var/cache/instr. It can be removed at any
@@ -11,28 +10,23 @@
 #ifndef LIBINSTR_CACHE_H
 #define LIBINSTR_CACHE_H
 
-#include "func.h"
 #include "libinstr.h"
+#include "site.h"
 
-struct cache;
-
-/*
- * The layout of @plan, whose file, distance and number of cells are set: sets its
- * lengths, and returns the places. NULL: it is not there.
- */
-struct cache *cache_load(struct instr_plan *plan, const struct func_table *funcs);
-void cache_free(struct cache *cache);
-
-/* The targets of the site at @offset, as site_plan() wants them. */
-const uint8_t *cache_targets(const struct cache *cache, uint64_t offset);
+/* A file of the cache in memory, for a plan to change as it likes; NULL: none. */
+struct cache {
+	void *map;
+	size_t len;
+};
 
 /*
- * Gives @site, which is an entry and is planned, its place. False: the cache knows
- * another site there, and is of no use.
+ * Gives @plan, whose file, distance and number of cells are set, the sites of all
+ * entries, which are in @cache, and its lengths. False: they are not there.
  */
-bool cache_place(const struct cache *cache, struct instr_plan_site *site);
+bool cache_load(struct cache *cache, struct instr_plan *plan, const struct site_text *text);
+void cache_unload(struct cache *cache);
 
-/* Keeps the layout of @plan, which has the sites of all entries. */
-void cache_store(const struct instr_plan *plan, const struct func_table *funcs);
+/* Keeps what @plan, which has the sites of all entries, has come to. */
+void cache_store(const struct instr_plan *plan, const struct site_text *text);
 
 #endif

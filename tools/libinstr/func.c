@@ -44,6 +44,79 @@ static int symbol_compare(const void *a, const void *b)
 	return order ? order : (int)x->source - (int)y->source;
 }
 
+/* ---- order ------------------------------------------------------------------ */
+
+#define DIGIT_BITS 11
+
+struct key {
+	uint64_t vaddr;
+	size_t index;
+};
+
+static void sort_by_digit(const struct key *from, struct key *to, size_t nr, unsigned int shift)
+{
+	const uint64_t mask = (1U << DIGIT_BITS) - 1;
+	size_t at[1 << DIGIT_BITS] = { 0 }, sum = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		at[from[i].vaddr >> shift & mask]++;
+	for (size_t i = 0; i <= mask; i++) {
+		size_t count = at[i];
+
+		at[i] = sum;
+		sum += count;
+	}
+	for (size_t i = 0; i < nr; i++)
+		to[at[from[i].vaddr >> shift & mask]++] = from[i];
+}
+
+/* A radix sort, from the lowest digit on. */
+static struct key *sort_keys(struct key *key, struct key *spare, size_t nr, uint64_t highest)
+{
+	for (unsigned int shift = 0; shift < 64 && highest >> shift; shift += DIGIT_BITS) {
+		struct key *sorted = spare;
+
+		sort_by_digit(key, sorted, nr, shift);
+		spare = key;
+		key = sorted;
+	}
+	return key;
+}
+
+/* Few symbols have the same address: those are compared. */
+static void sort_equals(struct symbol *symbol, size_t nr)
+{
+	for (size_t first = 0, end; first < nr; first = end) {
+		for (end = first + 1; end < nr && symbol[end].vaddr == symbol[first].vaddr; end++)
+			;
+		if (end - first > 1)
+			qsort(symbol + first, end - first, sizeof(*symbol), symbol_compare);
+	}
+}
+
+/* As symbol_compare() says. There may be a million. */
+static bool symbols_sort(struct symbol *symbol, size_t nr)
+{
+	CLEAN(free) struct key *keys = malloc((2 * nr + 1) * sizeof(*keys));
+	CLEAN(free) struct symbol *sorted = malloc((nr + 1) * sizeof(*sorted));
+	const struct key *key;
+	uint64_t highest = 0;
+
+	if (!keys || !sorted)
+		return false;
+	for (size_t i = 0; i < nr; i++) {
+		keys[i] = (struct key){ symbol[i].vaddr, i };
+		highest |= keys[i].vaddr;
+	}
+	key = sort_keys(keys, keys + nr, nr, highest);
+	for (size_t i = 0; i < nr; i++)
+		sorted[i] = symbol[key[i].index];
+	if (nr)
+		memcpy(symbol, sorted, nr * sizeof(*symbol));
+	sort_equals(symbol, nr);
+	return true;
+}
+
 /* ---- frames without a symbol ------------------------------------------------ */
 
 static int symbol_add_frame(struct instr_file *file, const struct frame *frame,
@@ -259,8 +332,8 @@ static int table_create(struct instr_file *file, struct func_table **ret,
 		code = plt_read(file, &symbol, &nr, err);
 	if (code)
 		return code;
-	if (nr)
-		qsort(symbol, nr, sizeof(*symbol), symbol_compare);
+	if (!symbols_sort(symbol, nr))
+		return err_memory(err);
 	code = frames_read(file, &frame, &nr_frames, err);
 	if (code)
 		return code;
@@ -268,8 +341,8 @@ static int table_create(struct instr_file *file, struct func_table **ret,
 	code = symbols_add_frames(file, frame, nr_frames, &symbol, &nr, err);
 	if (code)
 		return code;
-	if (nr > nr_symbols)
-		qsort(symbol, nr, sizeof(*symbol), symbol_compare);
+	if (nr > nr_symbols && !symbols_sort(symbol, nr))
+		return err_memory(err);
 
 	CLEAN(table) struct func_table *table = calloc(1, sizeof(*table));
 

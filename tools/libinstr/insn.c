@@ -199,6 +199,37 @@ bool insn_decode(const uint8_t *bytes, size_t len, struct insn *insn)
 	return true;
 }
 
+static bool is_direct(enum insn_kind kind)
+{
+	return kind == INSN_JMP || kind == INSN_JCC || kind == INSN_LOOP || kind == INSN_CALL;
+}
+
+/* Of a direct branch, whose displacement comes last. */
+static int32_t displacement(const uint8_t *bytes, size_t len, uint8_t opcode)
+{
+	int32_t value;
+
+	if ((opcode & 0xf0) == 0x70 || (opcode & 0xfc) == 0xe0 || opcode == 0xeb)
+		return (int8_t)bytes[len - 1];
+	memcpy(&value, bytes + len - sizeof(value), sizeof(value));
+	return value;
+}
+
+void insn_recall(const struct instr_moved *moved, const uint8_t *bytes, struct insn *insn)
+{
+	*insn = (struct insn){
+		.len = moved->old_len,
+		.kind = moved->kind,
+		.opcode_at = moved->opcode_at,
+		.modrm_at = moved->modrm_at,
+		.operand_at = moved->operand_at,
+	};
+	if (insn->operand_at)
+		memcpy(&insn->operand, bytes + insn->operand_at, sizeof(insn->operand));
+	if (is_direct(insn->kind))
+		insn->target = insn->len + displacement(bytes, insn->len, bytes[insn->opcode_at]);
+}
+
 bool insn_decode_branch(const uint8_t *bytes, size_t len, struct insn *insn, bool *is_branch)
 {
 	ZydisDecodedInstruction in;

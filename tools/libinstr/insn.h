@@ -50,6 +50,12 @@ struct insn {
 bool insn_decode(const uint8_t *bytes, size_t len, struct insn *insn);
 
 /*
+ * The instruction @bytes again, of which @moved keeps what it was found to be: all but
+ * its flags.
+ */
+void insn_recall(const struct instr_moved *moved, const uint8_t *bytes, struct insn *insn);
+
+/*
  * For scanning: length, and whether it is a direct branch with a @target; the
  * rest of @insn is not set. Twice as fast.
  */

@@ -182,42 +182,45 @@ struct instr_distance {
 /* Candidates, the best first; ends with top == 0. Depends on instr_file_fixed(). */
 const struct instr_distance *instr_distances(const struct instr_file *file);
 
-/* One instruction that was moved, for "plan" and tests. */
+/* One instruction that is moved. */
 struct instr_moved {
-	uint16_t old_at, old_len;	/* within the site's old bytes */
-	uint16_t new_at, new_len;	/* within the block */
+	uint16_t new_at;		/* within the block */
+	uint8_t new_len;
+	uint8_t old_at, old_len;	/* within the site's old bytes */
+	uint8_t kind, opcode_at, modrm_at, operand_at;	/* see insn.h */
+	uint8_t pad;
 };
 
 #define INSTR_WINDOW_MAX	(INSTR_SITE_MAX + 15)	/* bytes of displaced code */
 #define INSTR_BLOCK_MAX		256			/* bytes of a block */
-#define INSTR_MOVED_MAX		16
+#define INSTR_MOVED_MAX		INSTR_SITE_MAX
 
+/* What is looked at most stands first: there may be hundreds of thousands. */
 struct instr_plan_site {
 	struct instr_place place;
-	enum instr_how how;
-	enum instr_reason reason;
 	uint64_t offset;
-	/* The text: @patch_len bytes change, @window_len bytes are displaced. */
-	uint8_t patch_len, window_len;
-	bool fragile;		/* see INSTR_SITE_FRAGILE */
-	uint8_t targets;	/* bit n: the function branches to byte n */
-	uint8_t old[INSTR_WINDOW_MAX];
-	uint8_t new[INSTR_SITE_MAX];
 	/* The slab; positions. The slot is where the jump, or the trap, leads. */
 	int64_t slot;		/* == block, or a jump to it where room is short */
 	int64_t block;		/* interceptor, displaced code, jump back */
+	int64_t slow;		/* how several threads count */
+	uint64_t counter;	/* offset in the slab's data: see instr_plan_count(); refused: 0 */
 	uint16_t block_len;
 	uint16_t count_at;	/* in the block: the instruction that counts */
 	uint16_t displaced_at;	/* ... where the displaced code begins */
-	int64_t slow;		/* how several threads count */
-	uint32_t cell;		/* number of its cell; 0: its place is its function's */
-	uint64_t kept;		/* a pointer: where what it was is kept, behind the data */
+	uint8_t how;		/* enum instr_how */
+	uint8_t reason;		/* enum instr_reason */
+	/* The text: @patch_len bytes change, @window_len bytes are displaced. */
+	uint8_t patch_len, window_len;
+	uint8_t nr_moved;
+	bool fragile;		/* see INSTR_SITE_FRAGILE */
 	bool flags_live;	/* the interceptor must keep the flags */
 	bool callee_flags_dead;	/* what is called directly in the window ignores them */
 	bool returns;		/* a jump back follows the displaced code */
-	uint8_t nr_moved;
+	uint8_t old[INSTR_WINDOW_MAX];
+	uint8_t new[INSTR_SITE_MAX];
+	uint32_t cell;		/* number of its cell; 0: its place is its function's */
+	uint64_t kept;		/* a pointer: where what it was is kept, behind the data */
 	struct instr_moved moved[INSTR_MOVED_MAX];
-	uint64_t counter;	/* offset in the slab's data: see instr_plan_count(); refused: 0 */
 };
 
 /*

@@ -26,12 +26,8 @@
 struct plan {
 	struct instr_plan plan;
 	uint8_t *code;		/* the bytes of all chunks */
+	struct cache cache;	/* that the sites are in, if they are not the plan's own */
 };
-
-static void clean_cache(struct cache **cache)
-{
-	cache_free(*cache);
-}
 
 static struct plan *plan_of(struct instr_plan *plan)
 {
@@ -317,41 +313,19 @@ static int fail_none(const struct instr_plan *plan, struct instr_err *err)
 			  plan->file->path);
 }
 
-/*
- * All functions of the file, each address once: under the name that it was asked
- * for by, if it was.
- */
-static size_t *all_functions(const struct func_table *funcs,
-			     const struct instr_place *place, size_t nr, size_t *ret)
-{
-	size_t *all = calloc(funcs->nr + 1, sizeof(*all));
-	size_t asked = 0, n = 0;
-
-	for (size_t i = 0; all && i < funcs->nr; i++) {
-		if (!n || funcs->func[i].vaddr != funcs->func[all[n - 1]].vaddr)
-			all[n++] = i;
-		while (asked < nr && place[asked].func < i)
-			asked++;
-		if (asked < nr && place[asked].func == i)
-			all[n - 1] = i;
-	}
-	*ret = n;
-	return all;
-}
-
-/* The entries of all functions: they decide on the layout. */
+/* The entries of all functions, each address once: they decide on the layout. */
 static int plan_entries(struct instr_plan *plan, const struct site_text *text,
-			const struct instr_place *place, size_t nr, struct instr_err *err)
+			struct instr_err *err)
 {
-	CLEAN(free) size_t *all = all_functions(text->funcs, place, nr, &plan->nr);
+	const struct func_table *funcs = text->funcs;
 
-	if (!all)
-		return err_memory(err);
-	plan->site = calloc(plan->nr + 1, sizeof(*plan->site));
+	plan->site = calloc(funcs->nr + 1, sizeof(*plan->site));
 	if (!plan->site)
 		return err_memory(err);
-	for (size_t i = 0; i < plan->nr; i++)
-		site_plan(text, all[i], NULL, &plan->site[i]);
+	for (size_t i = 0; i < funcs->nr; i++) {
+		if (!funcs->func[i].is_alias)
+			site_plan(text, i, &plan->site[plan->nr++]);
+	}
 	return 0;
 }
 
@@ -370,6 +344,18 @@ static int plan_layout(struct instr_plan *plan, struct instr_err *err)
 	return check_room(plan, err);
 }
 
+static int plan_anew(struct instr_plan *plan, const struct site_text *text,
+		     struct instr_err *err)
+{
+	int code = plan_entries(plan, text, err);
+
+	if (!code)
+		code = plan_layout(plan, err);
+	if (!code)
+		cache_store(plan, text);
+	return code;
+}
+
 /* What is not planned with all entries. False: @place is an entry. */
 static bool plan_other(const struct instr_plan *plan, const struct site_text *text,
 		       struct instr_place place, struct instr_plan_site *site)
@@ -381,74 +367,76 @@ static bool plan_other(const struct instr_plan *plan, const struct site_text *te
 	return place.at;
 }
 
-/*
- * Of the sites of all entries those that were asked for stay, and other places
- * come between them.
- */
-static int choose_sites(struct instr_plan *plan, const struct site_text *text,
-			const struct instr_place *place, size_t nr, struct instr_err *err)
+static size_t count_inside(const struct instr_place *place, size_t nr)
 {
-	struct instr_plan_site *site = calloc(nr + 1, sizeof(*site));
+	size_t inside = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		inside += place[i].at != 0;
+	return inside;
+}
+
+static void plan_drop_sites(struct instr_plan *plan)
+{
+	struct cache *cache = &plan_of(plan)->cache;
+
+	if (cache->map)
+		cache_unload(cache);
+	else
+		free(plan->site);
+}
+
+/*
+ * Of the sites of all entries those that were asked for stay, and other places come
+ * between them.
+ */
+static int pick_sites(struct instr_plan *plan, const struct site_text *text,
+		      const struct instr_place *place, size_t nr, struct instr_err *err)
+{
+	const struct instr_func *func = text->funcs->func;
 	const struct instr_plan_site *entry = plan->site;
+	struct instr_plan_site *site = calloc(nr + 1, sizeof(*site));
 
 	if (!site)
 		return err_memory(err);
 	for (size_t i = 0; i < nr; i++) {
 		if (plan_other(plan, text, place[i], &site[i]))
 			continue;
-		while (entry->place.func != place[i].func)
+		while (entry->offset != func[place[i].func].offset)
 			entry++;
 		site[i] = *entry;
 	}
-	free(plan->site);
+	plan_drop_sites(plan);
 	plan->site = site;
 	plan->nr = nr;
 	return 0;
 }
 
-static int plan_anew(struct instr_plan *plan, const struct site_text *text,
-		     const struct instr_place *place, size_t nr, struct instr_err *err)
+/* Under the names that they were asked for by. */
+static int choose_sites(struct instr_plan *plan, const struct site_text *text,
+			const struct instr_place *place, size_t nr, struct instr_err *err)
 {
-	int code = plan_entries(plan, text, place, nr, err);
+	bool all = nr == plan->nr && !count_inside(place, nr);
+	int code = all ? 0 : pick_sites(plan, text, place, nr, err);
 
-	if (!code)
-		code = plan_layout(plan, err);
-	if (code)
-		return code;
-	cache_store(plan, text->funcs);
-	return choose_sites(plan, text, place, nr, err);
-}
-
-/* The same, where it is known how all entries are laid out. False: it is not. */
-static bool plan_from_cache(struct instr_plan *plan, const struct site_text *text,
-			    const struct instr_place *place, size_t nr)
-{
-	CLEAN(cache) struct cache *cache = cache_load(plan, text->funcs);
-	CLEAN(free) struct instr_plan_site *site = calloc(nr + 1, sizeof(*site));
-
-	if (!cache || !site)
-		return false;
-	for (size_t i = 0; i < nr; i++) {
-		if (plan_other(plan, text, place[i], &site[i]))
-			continue;
-		site_plan(text, place[i].func,
-			  cache_targets(cache, text->funcs->func[place[i].func].offset),
-			  &site[i]);
-		if (!cache_place(cache, &site[i]))
-			return false;
+	for (size_t i = 0; i < nr && !code; i++) {
+		if (plan->site[i].place.func != place[i].func)
+			plan->site[i].place.func = place[i].func;
 	}
-	plan->site = TAKE(site);
-	plan->nr = nr;
-	return true;
+	return code;
 }
 
-/* A jump displaces all of its window, so that a probe in it would not be passed. */
+/*
+ * A jump displaces all of its window, so that a probe in it would not be passed. What
+ * lies in the one instruction that a trap displaces is not passed without it either.
+ */
 static void keep_windows_apart(struct instr_plan *plan, const struct site_text *text)
 {
 	for (size_t i = 0; i + 1 < plan->nr; i++) {
 		struct instr_plan_site *site = &plan->site[i];
 
-		if (site_is_text(&site[1]) && site->offset + site->window_len > site[1].offset)
+		if (site->how == INSTR_HOW_JUMP && site_is_text(&site[1]) &&
+		    site->offset + site->window_len > site[1].offset)
 			site_plan_trap(text, site->place, INSTR_REASON_PROBE, site);
 	}
 }
@@ -515,21 +503,13 @@ int instr_plan_settle(struct instr_plan *plan, const struct instr_cell *cells,
 	return plan_write(plan, err);
 }
 
-static size_t count_inside(const struct instr_place *place, size_t nr)
-{
-	size_t inside = 0;
-
-	for (size_t i = 0; i < nr; i++)
-		inside += place[i].at != 0;
-	return inside;
-}
-
 static int plan_make(struct instr_plan *plan, struct site_text *text,
 		     const struct instr_place *place, size_t nr, struct instr_err *err)
 {
-	int code = plan_from_cache(plan, text, place, nr) ?
-		   0 : plan_anew(plan, text, place, nr, err);
+	int code = cache_load(&plan_of(plan)->cache, plan, text) ? 0 : plan_anew(plan, text, err);
 
+	if (!code)
+		code = choose_sites(plan, text, place, nr, err);
 	if (code)
 		return code;
 	keep_windows_apart(plan, text);
@@ -580,7 +560,7 @@ void instr_plan_destroy(struct instr_plan *plan)
 {
 	if (!plan)
 		return;
-	free(plan->site);
+	plan_drop_sites(plan);
 	free(plan->chunk);
 	free(plan->sites);
 	free(plan->traps);

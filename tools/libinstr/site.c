@@ -271,6 +271,10 @@ static void site_set_window(const struct entry *entry, struct instr_plan_site *s
 		site->moved[nr] = (struct instr_moved){
 			.old_at = entry->at[nr],
 			.old_len = entry->insn[nr].len,
+			.kind = entry->insn[nr].kind,
+			.opcode_at = entry->insn[nr].opcode_at,
+			.modrm_at = entry->insn[nr].modrm_at,
+			.operand_at = entry->insn[nr].operand_at,
 		};
 	}
 	site->nr_moved = nr;
@@ -385,31 +389,24 @@ static bool callees_ignore_flags(const struct site_text *text, const struct entr
 static void site_end(const struct site_text *text, const struct entry *entry,
 		     struct instr_plan_site *site)
 {
-	struct emit measure = { .bytes = NULL };
-
 	site_set_window(entry, site);
 	site->flags_live = flags_are_live(entry->insn, entry->nr, entry->code,
 					  entry->code_len);
 	site->callee_flags_dead = callees_ignore_flags(text, entry, site->nr_moved);
-	block_emit(&measure, site, &(struct block_places){ 0 });
+	block_measure(site);
 	if (in_rseq(text, (uint64_t)(entry->code - text->bytes) + text->vaddr,
 		    site->window_len))
 		refuse(site, INSTR_REASON_RSEQ);
 }
 
-void site_plan(const struct site_text *text, size_t func, const uint8_t *targets,
-	       struct instr_plan_site *site)
+void site_plan(const struct site_text *text, size_t func, struct instr_plan_site *site)
 {
 	struct entry entry;
 
 	if (!site_begin(text, (struct instr_place){ func, 0 }, &entry, site))
 		return;
 	entry_decode(text, &entry);
-	if (targets)
-		entry.targets = *targets;
-	else
-		entry_find_targets(&entry);
-	site->targets = entry.targets;
+	entry_find_targets(&entry);
 	site_choose_patch(text, &entry, site);
 	site_end(text, &entry, site);
 }
@@ -429,13 +426,11 @@ void site_plan_trap(const struct site_text *text, struct instr_place place,
 void site_plan_pointer(struct instr_place place, uint64_t offset,
 		       struct instr_plan_site *site)
 {
-	struct emit measure = { .bytes = NULL };
-
 	*site = (struct instr_plan_site){
 		.place = place,
 		.offset = offset,
 		.how = INSTR_HOW_POINTER,
 		.flags_live = true,
 	};
-	block_emit(&measure, site, &(struct block_places){ 0 });
+	block_measure(site);
 }

@@ -27,11 +27,9 @@ static inline int32_t distance_rel32(struct instr_distance distance)
 
 /*
  * Plans the site at the entry of @func: all of @site but where it is in the
- * slab. It can't fail: what can't be probed is refused. @targets: what @site's were
- * found to be earlier, or NULL.
+ * slab. It can't fail: what can't be probed is refused.
  */
-void site_plan(const struct site_text *text, size_t func, const uint8_t *targets,
-	       struct instr_plan_site *site);
+void site_plan(const struct site_text *text, size_t func, struct instr_plan_site *site);
 
 /*
  * Plans an int3 at @place, for @reason. @place may be an entry, of which only the

@@ -32,6 +32,7 @@
 #include "err.h"
 #include "file.h"
 #include "gate.h"
+#include "hash.h"
 #include "site.h"
 
 #define PAGE 4096ULL
@@ -273,35 +274,24 @@ int slab_lay_out(struct instr_plan *plan, struct instr_err *err)
 	return slab_check_limits(plan, err);
 }
 
-/* FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
-static uint64_t hash(uint64_t hash, const void *bytes, size_t len)
-{
-	for (const uint8_t *at = bytes; len; at++, len--)
-		hash = (hash ^ *at) * 0x100000001b3;
-	return hash;
-}
-
-/* All that a block is made of. */
-
+/* All that blocks are made of. */
 uint64_t slab_layout(const struct instr_plan *plan)
 {
-	uint64_t layout = hash(0xcbf29ce484222325, &(int){ SLAB_LAYOUT_VERSION }, sizeof(int));
+	const uint64_t common[] = { SLAB_LAYOUT_VERSION, plan->distance.top, plan->nr_shards,
+				    plan->nr_cells, machine_here()->has_rdpid };
+	uint64_t layout = hash_bytes(HASH_INIT, common, sizeof(common));
 
-	layout = hash(layout, &plan->distance.top, sizeof(plan->distance.top));
-	layout = hash(layout, &plan->nr_shards, sizeof(plan->nr_shards));
-	layout = hash(layout, &plan->nr_cells, sizeof(plan->nr_cells));
-	layout = hash(layout, &machine_here()->has_rdpid, sizeof(bool));
 	for (size_t i = 0; i < plan->nr; i++) {
 		const struct instr_plan_site *site = &plan->site[i];
-		const uint8_t kind[] = { site->how, site->flags_live,
-					 site->callee_flags_dead, site->returns,
-					 site->window_len, site->nr_moved, site->patch_len };
+		const uint8_t kind[8] = { site->how, site->flags_live,
+					  site->callee_flags_dead, site->returns,
+					  site->window_len, site->nr_moved, site->patch_len };
 		const int64_t place[] = { site->slot, site->block, site->slow,
 					  (int64_t)site->counter, (int64_t)site->offset };
 
-		layout = hash(layout, kind, sizeof(kind));
-		layout = hash(layout, place, sizeof(place));
-		layout = hash(layout, site->old, site->window_len);
+		layout = hash_bytes(layout, kind, sizeof(kind));
+		layout = hash_bytes(layout, place, sizeof(place));
+		layout = hash_bytes(layout, site->old, site->window_len);
 	}
 	return layout ? layout : 1;
 }
@@ -341,6 +331,8 @@ static int cover_cells(struct instr_plan *plan, struct instr_err *err)
 	int64_t at = plan->slab_start + (int64_t)plan->cells;
 	int code = 0;
 
+	if (!plan->nr_cells)
+		return 0;
 	if (!taken)
 		return err_memory(err);
 	for (size_t i = 0; i < plan->nr; i++)
@@ -403,7 +395,7 @@ static void fill_cell_head(const struct instr_plan_site *site, uint8_t *bytes)
 	memcpy(bytes + offsetof(struct instr_cell, site), &owner, sizeof(owner));
 }
 
-static void fill_site(const struct instr_plan *plan, struct instr_plan_site *site,
+static void fill_site(const struct instr_plan *plan, const struct instr_plan_site *site,
 		      uint8_t *bytes)
 {
 	int64_t data = plan->slab_start + (int64_t)plan->code_len;

@@ -28,7 +28,7 @@ void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
 		    uint32_t cell);
 
 /* Whoever changes what block.c, gate.c or reloc.c emit, or where, changes this. */
-#define SLAB_LAYOUT_VERSION 3
+#define SLAB_LAYOUT_VERSION 4
 
 /* Stands for what slab_fill() would write for all sites; after slab_lay_out(). */
 uint64_t slab_layout(const struct instr_plan *plan);
