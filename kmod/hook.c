@@ -219,7 +219,8 @@ static int on_map(struct kprobe *probe, struct pt_regs *regs)
 		return 0;
 	rcu_read_lock();
 	work.session = instr_overlay_session(file_inode(vma->vm_file));
-	if (work.session && (instr_vma_view(vma) ||
+	/* Text that has its view needs nothing; data may have one, too. */
+	if (work.session && ((vma_is_text(vma) && instr_vma_view(vma)) ||
 			     !instr_session_covers(work.session, current))) {
 		instr_session_put(work.session);
 		work.session = NULL;

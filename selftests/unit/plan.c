@@ -123,8 +123,8 @@ static bool patch_leads_to_slot(const struct instr_plan_site *site)
 	if (site->how == INSTR_HOW_TRAP)
 		return site->patch_len == 1 && site->new[0] == 0xcc &&
 		       site->slot == site->block && leads_to(site->offset, site->slot);
-	return insn_decode(site->new, site->patch_len, &insn) && insn.kind == INSN_JMP &&
-	       insn.len == site->patch_len && site->patch_len <= INSTR_SITE_MAX &&
+	return insn_decode(site->new, site->patch_len, &insn) &&
+	       insn.kind == (site->calls ? INSN_CALL : INSN_JMP) && insn.len == site->patch_len && site->patch_len <= INSTR_SITE_MAX &&
 	       (int64_t)site->offset + insn.target == site->slot &&
 	       site->offset % PAGE + site->patch_len <= PAGE;
 }
@@ -507,6 +507,32 @@ static void counts_are_sums_of_shards(void)
 	close_file();
 }
 
+/* The second function begins behind a prefix of the first one's only instruction. */
+__asm__(".pushsection .text\n"
+	".type overlap_outer,@function\noverlap_outer:\n\tlock\n"
+	".type overlap_inner,@function\noverlap_inner:\n\tcmpxchg %rcx,(%rdi)\n\tret\n"
+	".size overlap_outer,.-overlap_outer\n.size overlap_inner,.-overlap_inner\n"
+	"\t.fill 8, 1, 0x90\n"
+	".popsection");
+
+static void functions_may_overlap(void)
+{
+	const char *const glob = "overlap_*";
+	CLEAN(free) struct instr_place *place = NULL;
+	struct instr_err err = { 0 };
+	size_t nr;
+
+	if (!CHECK(open_file("/proc/self/exe")) ||
+	    !CHECK(!instr_places_match(file, &glob, 1, &place, &nr, &err)) || !CHECK(nr == 2) ||
+	    !CHECK(!instr_plan_create(file, place, nr, instr_distances(file)[0], &plan, &err)))
+		return;
+	CHECK(plan->site[0].how == INSTR_HOW_TRAP && plan->site[0].window_len == 5);
+	CHECK(plan->site[0].reason == INSTR_REASON_NEIGHBOUR && !plan->site[0].cell);
+	CHECK(plan->site[1].how == INSTR_HOW_JUMP && plan->nr_sites == 2);
+	kernel_can_take_it();
+	close_file();
+}
+
 /* ---- coverage: a table for people -------------------------------------------------------------- */
 
 static void print_refused(const struct instr_plan_site *site)
@@ -572,5 +598,6 @@ int main(int argc, char **argv)
 	RUN(insides_have_cells);
 	RUN(cells_of_others_are_left_alone);
 	RUN(counts_are_sums_of_shards);
+	RUN(functions_may_overlap);
 	return tap_done();
 }

@@ -124,6 +124,23 @@ static void prefixes_avoid_the_last_byte(void)
 	CHECK(jump("e9cccccccc", 5) && !site.fragile);
 }
 
+/* What it calls begins at byte 10, and decides on the flags. */
+static void calls_stay_calls(void)
+{
+	plan_hex(0xcc, "e805000000" "9090909090" "31c0" "c3");
+	CHECK(jump("e8cccccccc", 5) && site.calls && !site.returns && !site.flags_live);
+	plan_hex(0x61, "e805000000" "9090909090" "11c0" "c3");
+	CHECK(jump("e8cccccc61", 5) && site.calls && site.flags_live && !site.fragile);
+	plan_hex(0xcc, "e800000000" "58" TEN_NOPS);
+	CHECK(jump("e8cccccccc", 5) && site.calls);
+	plan_hex(0xcc, "48e805000000" "90909090" "31c0" "c3");	/* not of a jump's length */
+	CHECK(jump("e9cccccccc", 6) && !site.calls);
+	plan_hex(0xcc, "55" "e804000000" "9090909090" "31c0" "c3");
+	CHECK(jump("e9cccccccc", 6) && !site.calls);
+	plan_hex(0xcc, "e805000000" "9090909090" "31c0" "c3");
+	CHECK(trap_inside(0, "e805000000") && !site.calls);
+}
+
 static void short_functions_trap(void)
 {
 	plan_at(0xcc, 0, "31c0" "c3" "5589", 3, 0);
@@ -263,6 +280,7 @@ int main(void)
 {
 	RUN(jump_where_all_is_well);
 	RUN(prefixes_avoid_the_last_byte);
+	RUN(calls_stay_calls);
 	RUN(short_functions_trap);
 	RUN(padding_is_taken);
 	RUN(neighbours_are_not_touched);

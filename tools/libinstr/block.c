@@ -133,8 +133,11 @@ static void emit_moved(struct emit *emit, const struct instr_plan_site *site,
 	struct insn insn;
 
 	insn_recall(moved, bytes, &insn);
-	reloc_emit(emit, &insn, bytes, (int64_t)site->offset + moved->old_at,
-		   site->callee_flags_dead);
+	if (site->calls)
+		emit_jump(emit, (int64_t)site->offset + insn.target);
+	else
+		reloc_emit(emit, &insn, bytes, (int64_t)site->offset + moved->old_at,
+			   site->callee_flags_dead);
 }
 
 /* What comes behind the displaced instructions. */

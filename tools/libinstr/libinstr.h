@@ -129,7 +129,7 @@ int instr_places_match(struct instr_file *file, const char *const *globs,
 
 enum instr_how {
 	INSTR_HOW_REFUSED,
-	INSTR_HOW_JUMP,		/* a jump into the slab */
+	INSTR_HOW_JUMP,		/* a jump into the slab; in the place of a call, a call */
 	INSTR_HOW_TRAP,		/* int3, redirected by the module */
 	INSTR_HOW_POINTER,	/* no text is changed: a pointer leads to the block */
 	INSTR_HOW_MAX,
@@ -215,6 +215,7 @@ struct instr_plan_site {
 	bool fragile;		/* see INSTR_SITE_FRAGILE */
 	bool flags_live;	/* the interceptor must keep the flags */
 	bool callee_flags_dead;	/* what is called directly in the window ignores them */
+	bool calls;		/* a call is patched: it pushes what the old one did */
 	bool returns;		/* a jump back follows the displaced code */
 	uint8_t old[INSTR_WINDOW_MAX];
 	uint8_t new[INSTR_SITE_MAX];

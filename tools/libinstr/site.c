@@ -208,6 +208,17 @@ static enum instr_reason jump_reason(const struct entry *entry, unsigned int pre
 	return INSTR_REASON_NONE;
 }
 
+/*
+ * A call becomes a call of the block, which jumps to where it led: so what it pushes is
+ * right by itself, and what the processor expects of the return too.
+ */
+static bool entry_is_call(const struct entry *entry)
+{
+	const struct insn *first = &entry->insn[0];
+
+	return first->kind == INSN_CALL && first->len == JUMP_LEN && !jump_reason(entry, 0);
+}
+
 static void write_jump(struct instr_plan_site *site, struct instr_distance distance,
 		       unsigned int prefixes)
 {
@@ -218,7 +229,7 @@ static void write_jump(struct instr_plan_site *site, struct instr_distance dista
 	memset(to, 0x2e, prefixes);
 	if (prefixes)
 		to[prefixes - 1] = 0x48;
-	to[prefixes] = 0xe9;
+	to[prefixes] = site->calls ? 0xe8 : 0xe9;
 	memcpy(to + prefixes + 1, &displacement, sizeof(displacement));
 	site->patch_len = (uint8_t)(prefixes + JUMP_LEN);
 	site->how = INSTR_HOW_JUMP;
@@ -237,6 +248,7 @@ static void site_choose_patch(const struct site_text *text, const struct entry *
 {
 	enum instr_reason reason = jump_reason(entry, 0);
 
+	site->calls = entry_is_call(entry);
 	for (unsigned int prefixes = 0; prefixes <= PREFIXES_MAX; prefixes++) {
 		if (jump_is_sound(text, entry, prefixes) && !jump_reason(entry, prefixes)) {
 			write_jump(site, text->distance, prefixes);
@@ -390,9 +402,10 @@ static void site_end(const struct site_text *text, const struct entry *entry,
 		     struct instr_plan_site *site)
 {
 	site_set_window(entry, site);
-	site->flags_live = flags_are_live(entry->insn, entry->nr, entry->code,
-					  entry->code_len);
 	site->callee_flags_dead = callees_ignore_flags(text, entry, site->nr_moved);
+	site->flags_live = site->calls ? !site->callee_flags_dead :
+					 flags_are_live(entry->insn, entry->nr, entry->code,
+							entry->code_len);
 	block_measure(site);
 	if (in_rseq(text, (uint64_t)(entry->code - text->bytes) + text->vaddr,
 		    site->window_len))
