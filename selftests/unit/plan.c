@@ -533,6 +533,63 @@ static void functions_may_overlap(void)
 	close_file();
 }
 
+/* What looks for breakpoints, and what sums its text up. */
+#define FUNCTION(name) ".type " name ",@function\n" name ":\n"
+#define FUNCTION_END(name) "\tret\n.size " name ",.-" name "\n"
+
+__asm__(".pushsection .text\n"
+	FUNCTION("self_looks")
+	"\tcmpb $0xcc,self_seen(%rip)\n\tmovzbl self_seen_inside+3(%rip),%eax\n"
+	"\tlea self_taken(%rip),%rax\n"
+	FUNCTION_END("self_looks")
+	FUNCTION("self_seen") "\tsub $8,%rsp\n\tmov %rdi,%rax\n" FUNCTION_END("self_seen")
+	FUNCTION("self_between") "\tsub $8,%rsp\n\tmov %rdi,%rax\n\tmov %rdi,%rax\n"
+	FUNCTION_END("self_between")
+	FUNCTION("self_seen_inside") "\tsub $8,%rsp\n\tmov %rdi,%rax\n"
+	FUNCTION_END("self_seen_inside")
+	FUNCTION("self_taken") "\tsub $8,%rsp\n\tmov %rdi,%rax\n" FUNCTION_END("self_taken")
+	"BORINGSSL_bcm_text_start:\n"
+	FUNCTION("self_summed") "\tsub $8,%rsp\n\tmov %rdi,%rax\n" FUNCTION_END("self_summed")
+	"BORINGSSL_bcm_text_end:\n"
+	".popsection");
+
+static const struct instr_plan_site *site_called(const char *name)
+{
+	for (size_t i = 0; i < plan->nr; i++) {
+		if (!strcmp(funcs[plan->site[i].place.func].name, name))
+			return &plan->site[i];
+	}
+	return NULL;
+}
+
+static bool is_planned(const char *name, enum instr_how how, enum instr_reason reason)
+{
+	const struct instr_plan_site *site = site_called(name);
+
+	return site && site->how == how && site->reason == reason;
+}
+
+static void text_that_is_read_is_left_alone(void)
+{
+	const char *const globs[] = { "self_*", "self_seen+4", "self_taken+4" };
+	CLEAN(free) struct instr_place *place = NULL;
+	struct instr_err err = { 0 };
+	size_t nr;
+
+	if (!CHECK(open_file("/proc/self/exe")) ||
+	    !CHECK(!instr_places_match(file, globs, 3, &place, &nr, &err)) || !CHECK(nr == 8) ||
+	    !CHECK(!instr_plan_create(file, place, nr, instr_distances(file)[0], &plan, &err)))
+		return;
+	CHECK(is_planned("self_looks", INSTR_HOW_JUMP, INSTR_REASON_NONE));
+	CHECK(is_planned("self_seen", INSTR_HOW_REFUSED, INSTR_REASON_READ));
+	CHECK(site_called("self_seen")[1].reason == INSTR_REASON_READ);
+	CHECK(is_planned("self_between", INSTR_HOW_JUMP, INSTR_REASON_NONE));
+	CHECK(is_planned("self_seen_inside", INSTR_HOW_TRAP, INSTR_REASON_READ));
+	CHECK(site_called("self_taken")[1].how == INSTR_HOW_TRAP);
+	CHECK(is_planned("self_summed", INSTR_HOW_REFUSED, INSTR_REASON_SUMMED));
+	close_file();
+}
+
 /* ---- coverage: a table for people -------------------------------------------------------------- */
 
 static void print_refused(const struct instr_plan_site *site)
@@ -599,5 +656,6 @@ int main(int argc, char **argv)
 	RUN(cells_of_others_are_left_alone);
 	RUN(counts_are_sums_of_shards);
 	RUN(functions_may_overlap);
+	RUN(text_that_is_read_is_left_alone);
 	return tap_done();
 }

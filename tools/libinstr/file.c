@@ -79,9 +79,21 @@ const void *file_bytes_at(const struct instr_file *file, uint64_t vaddr, uint64_
 {
 	const Elf64_Phdr *segment = segment_of_bytes(file, vaddr);
 
+	const uint8_t *bytes;
+
 	if (!len || len > file_room_at(file, vaddr))
 		return NULL;
-	return file_bytes(file, segment->p_offset + (vaddr - segment->p_vaddr), len);
+	/* libelf copies what it is asked for, and keeps a list of it: there shall be few. */
+	bytes = file_bytes(file, segment->p_offset, segment_file_len(file, segment));
+	return bytes ? bytes + (vaddr - segment->p_vaddr) : NULL;
+}
+
+const void *file_table_at(const struct instr_file *file, uint64_t vaddr, uint64_t len,
+			  size_t align)
+{
+	const void *table = file_bytes_at(file, vaddr, len);
+
+	return (uintptr_t)table % align ? NULL : table;
 }
 
 const uint8_t *file_text(const struct instr_file *file)

@@ -67,6 +67,10 @@ const void *file_bytes(const struct instr_file *file, uint64_t offset, uint64_t 
 /* The bytes at @vaddr; NULL: not all of them are in one segment of the file. */
 const void *file_bytes_at(const struct instr_file *file, uint64_t vaddr, uint64_t len);
 
+/* The same, of a table whose entries are aligned; NULL if they are not, too. */
+const void *file_table_at(const struct instr_file *file, uint64_t vaddr, uint64_t len,
+			  size_t align);
+
 /* How many bytes the file has at @vaddr and behind it, in one segment. */
 uint64_t file_room_at(const struct instr_file *file, uint64_t vaddr);
 

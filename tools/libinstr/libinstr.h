@@ -154,6 +154,8 @@ enum instr_reason {
 	INSTR_REASON_BOUNDARY,	/* no instruction is known to begin there */
 	INSTR_REASON_SEGMENT,	/* not in the text segment, or beyond the file's end */
 	INSTR_REASON_RSEQ,	/* in a restartable sequence */
+	INSTR_REASON_READ,	/* an instruction of the file loads from there */
+	INSTR_REASON_SUMMED,	/* the program sums it up, to see whether it is changed */
 	INSTR_REASON_MAX,
 };
 

@@ -66,6 +66,8 @@ const char *instr_reason_text(enum instr_reason reason)
 		[INSTR_REASON_BOUNDARY] = "no instruction is known to begin there",
 		[INSTR_REASON_SEGMENT] = "it is not in the text segment of the file",
 		[INSTR_REASON_RSEQ] = "it is in a restartable sequence",
+		[INSTR_REASON_READ] = "the program reads it as data",
+		[INSTR_REASON_SUMMED] = "the program checks the sum of its text",
 	};
 
 	return reason < INSTR_REASON_MAX ? text[reason] : "";
@@ -160,6 +162,19 @@ static int text_init(struct site_text *text, const struct instr_plan *plan,
 		return instr_fail(err, -EIO, "%s: its text can't be read", file->path);
 	text_set_bounds(text, file, plan->nr_cells);
 	return rseq_read(file, &text->rseq, &text->nr_rseq, err);
+}
+
+/* What is known of entries is in the cache: this is not needed always. */
+static int text_read_itself(struct site_text *text, struct instr_file *file,
+			    struct instr_err *err)
+{
+	return text->selfread.code ? 0 : selfread_init(&text->selfread, file, text->funcs, err);
+}
+
+static void text_exit(struct site_text *text)
+{
+	selfread_exit(&text->selfread);
+	free(text->rseq);
 }
 
 /* The first site that there will be; NULL: none. */
@@ -344,11 +359,12 @@ static int plan_layout(struct instr_plan *plan, struct instr_err *err)
 	return check_room(plan, err);
 }
 
-static int plan_anew(struct instr_plan *plan, const struct site_text *text,
-		     struct instr_err *err)
+static int plan_anew(struct instr_plan *plan, struct site_text *text, struct instr_err *err)
 {
-	int code = plan_entries(plan, text, err);
+	int code = text_read_itself(text, plan->file, err);
 
+	if (!code)
+		code = plan_entries(plan, text, err);
 	if (!code)
 		code = plan_layout(plan, err);
 	if (!code)
@@ -508,6 +524,8 @@ static int plan_make(struct instr_plan *plan, struct site_text *text,
 {
 	int code = cache_load(&plan_of(plan)->cache, plan, text) ? 0 : plan_anew(plan, text, err);
 
+	if (!code && count_inside(place, nr))
+		code = text_read_itself(text, plan->file, err);
 	if (!code)
 		code = choose_sites(plan, text, place, nr, err);
 	if (code)
@@ -550,7 +568,7 @@ int instr_plan_create(struct instr_file *file, const struct instr_place *places,
 	code = text_init(&text, result, funcs, err);
 	if (!code)
 		code = plan_make(result, &text, places, nr, err);
-	free(text.rseq);
+	text_exit(&text);
 	if (!code)
 		*ret = TAKE(result);
 	return code;

@@ -7,6 +7,7 @@
 #include "plt.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "array.h"
@@ -52,8 +53,32 @@ static int stub_add(struct instr_file *file, const char *import, uint64_t vaddr,
 	return new.name && ARRAY_PUSH(*symbol, *nr, new) ? 0 : err_memory(err);
 }
 
+/* What the slots are of. */
+struct imports {
+	struct import *import;
+	size_t nr;
+};
+
+static const char *import_at(const struct instr_file *file, const struct imports *imports,
+			     uint64_t vaddr)
+{
+	size_t first = 0, end = imports->nr;
+
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (imports->import[middle].vaddr < vaddr)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first < imports->nr && imports->import[first].vaddr == vaddr ?
+	       import_name(file, imports->import[first].symbol) : NULL;
+}
+
 static int section_read(struct instr_file *file, const struct file_section *section,
-			struct symbol **symbol, size_t *nr, struct instr_err *err)
+			const struct imports *imports, struct symbol **symbol, size_t *nr,
+			struct instr_err *err)
 {
 	uint64_t len = section->end - section->start;
 	const uint8_t *code = file_bytes_at(file, section->start, len);
@@ -62,7 +87,7 @@ static int section_read(struct instr_file *file, const struct file_section *sect
 	for (uint64_t at = 0; code && at + STUB_LEN <= len && !result; at += STUB_LEN) {
 		uint64_t vaddr = section->start + at;
 		uint64_t slot = stub_slot(code + at, STUB_LEN, vaddr);
-		const char *import = slot ? import_at(file, slot) : NULL;
+		const char *import = slot ? import_at(file, imports, slot) : NULL;
 
 		if (import)
 			result = stub_add(file, import, vaddr, symbol, nr, err);
@@ -73,11 +98,15 @@ static int section_read(struct instr_file *file, const struct file_section *sect
 int plt_read(struct instr_file *file, struct symbol **symbol, size_t *nr,
 	     struct instr_err *err)
 {
-	int code = 0;
+	struct imports imports;
+	int code = imports_read(file, &imports.import, &imports.nr, err);
 
+	if (code)
+		return code;
 	for (size_t i = 0; i < file->nr_sections && !code; i++) {
 		if (!strncmp(file->section[i].name, ".plt", 4))
-			code = section_read(file, &file->section[i], symbol, nr, err);
+			code = section_read(file, &file->section[i], &imports, symbol, nr, err);
 	}
+	free(imports.import);
 	return code;
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdalign.h>
 
 #include "array.h"
 #include "clean.h"
@@ -60,15 +61,16 @@ bool pointers_ready(const struct instr_file *file, uint64_t *vaddr)
 
 /* ---- imports ---------------------------------------------------------------- */
 
-static const char *import_name(const struct instr_file *file, const Elf64_Rela *rela)
+const char *import_name(const struct instr_file *file, uint64_t symbol)
 {
-	uint64_t symbols, nr = ELF64_R_SYM(rela->r_info);
-	const Elf64_Sym *symbol;
+	const Elf64_Sym *found;
+	uint64_t symbols;
 
-	if (!nr || !file_dynamic(file, DT_SYMTAB, &symbols))
+	if (!symbol || !file_dynamic(file, DT_SYMTAB, &symbols))
 		return NULL;
-	symbol = file_bytes_at(file, symbols + nr * sizeof(*symbol), sizeof(*symbol));
-	return symbol ? file_dynamic_string(file, symbol->st_name) : NULL;
+	found = file_table_at(file, symbols + symbol * sizeof(*found), sizeof(*found),
+			      alignof(Elf64_Sym));
+	return found ? file_dynamic_string(file, found->st_name) : NULL;
 }
 
 /* The slots in one table of relocations. */
@@ -85,52 +87,81 @@ static struct imports imports_of(const struct instr_file *file, int64_t table_ta
 	if (!file_dynamic(file, table_tag, &table) || !file_dynamic(file, len_tag, &len))
 		return (struct imports){ 0 };
 	return (struct imports){
-		.rela = file_bytes_at(file, table, len),
+		.rela = file_table_at(file, table, len, alignof(Elf64_Rela)),
 		.nr = len / sizeof(Elf64_Rela),
 	};
 }
 
-/* The first slot at @vaddr, or with @name if that is not NULL. */
+static bool is_slot(const Elf64_Rela *rela)
+{
+	uint32_t type = ELF64_R_TYPE(rela->r_info);
+
+	return type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT;
+}
+
+/* The first slot that has @name. */
 static const Elf64_Rela *import_find_in(const struct instr_file *file, struct imports in,
-					const char *name, uint64_t vaddr)
+					const char *name)
 {
 	for (uint64_t i = 0; in.rela && i < in.nr; i++) {
-		const Elf64_Rela *rela = &in.rela[i];
-		uint32_t type = ELF64_R_TYPE(rela->r_info);
-		const char *import;
+		const char *import = NULL;
 
-		if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT)
-			continue;
-		if (!name && rela->r_offset == vaddr)
-			return rela;
-		import = name ? import_name(file, rela) : NULL;
+		if (is_slot(&in.rela[i]))
+			import = import_name(file, ELF64_R_SYM(in.rela[i].r_info));
 		if (import && !strcmp(import, name))
-			return rela;
+			return &in.rela[i];
 	}
 	return NULL;
 }
 
-static const Elf64_Rela *import_find(const struct instr_file *file, const char *name,
-				     uint64_t vaddr)
+static const Elf64_Rela *import_find(const struct instr_file *file, const char *name)
 {
 	const Elf64_Rela *rela =
-		import_find_in(file, imports_of(file, DT_JMPREL, DT_PLTRELSZ), name, vaddr);
+		import_find_in(file, imports_of(file, DT_JMPREL, DT_PLTRELSZ), name);
 
-	return rela ? rela : import_find_in(file, imports_of(file, DT_RELA, DT_RELASZ), name,
-					    vaddr);
+	return rela ? rela : import_find_in(file, imports_of(file, DT_RELA, DT_RELASZ), name);
 }
 
-const char *import_at(const struct instr_file *file, uint64_t vaddr)
+static bool imports_add(struct imports in, struct import **import, size_t *nr)
 {
-	const Elf64_Rela *rela = import_find(file, NULL, vaddr);
+	for (uint64_t i = 0; in.rela && i < in.nr; i++) {
+		struct import new = {
+			.vaddr = in.rela[i].r_offset,
+			.symbol = ELF64_R_SYM(in.rela[i].r_info),
+		};
 
-	return rela ? import_name(file, rela) : NULL;
+		if (is_slot(&in.rela[i]) && !ARRAY_PUSH(*import, *nr, new))
+			return false;
+	}
+	return true;
+}
+
+static int import_compare(const void *a, const void *b)
+{
+	const struct import *x = a, *y = b;
+
+	return (x->vaddr > y->vaddr) - (x->vaddr < y->vaddr);
+}
+
+int imports_read(const struct instr_file *file, struct import **ret, size_t *nr,
+		 struct instr_err *err)
+{
+	CLEAN(free) struct import *import = NULL;
+
+	*nr = 0;
+	if (!imports_add(imports_of(file, DT_JMPREL, DT_PLTRELSZ), &import, nr) ||
+	    !imports_add(imports_of(file, DT_RELA, DT_RELASZ), &import, nr))
+		return err_memory(err);
+	if (*nr)
+		qsort(import, *nr, sizeof(*import), import_compare);
+	*ret = TAKE(import);
+	return 0;
 }
 
 static int import_match(struct instr_file *file, const char *pattern, const char *name,
 			uint64_t *vaddr, struct instr_err *err)
 {
-	const Elf64_Rela *rela = import_find(file, name, 0);
+	const Elf64_Rela *rela = import_find(file, name);
 	const uint64_t *initial = NULL;
 
 	if (!rela)
@@ -138,7 +169,7 @@ static int import_match(struct instr_file *file, const char *pattern, const char
 				  file->path, name);
 	*vaddr = rela->r_offset;
 	if (ELF64_R_TYPE(rela->r_info) == R_X86_64_JUMP_SLOT)
-		initial = file_bytes_at(file, *vaddr, sizeof(*initial));
+		initial = file_table_at(file, *vaddr, sizeof(*initial), alignof(uint64_t));
 	return pointer_note(file, pattern, *vaddr, initial && *initial,
 			    initial ? *initial : 0, err);
 }

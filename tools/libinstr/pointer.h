@@ -24,8 +24,17 @@ int pointer_match(struct instr_file *file, const char *pattern, struct instr_pla
 /* That was noted at @vaddr, or NULL. */
 const struct pointer *pointer_find(const struct instr_file *file, uint64_t vaddr);
 
-/* The name of the import whose slot is at @vaddr, or NULL. */
-const char *import_at(const struct instr_file *file, uint64_t vaddr);
+/* The slot of an import, and its number in the dynamic symbol table. */
+struct import {
+	uint64_t vaddr;
+	uint64_t symbol;
+};
+
+/* All slots, by ascending vaddr. *ret: free() it. */
+int imports_read(const struct instr_file *file, struct import **ret, size_t *nr,
+		 struct instr_err *err);
+/* The name of dynamic symbol @symbol, or NULL. */
+const char *import_name(const struct instr_file *file, uint64_t symbol);
 
 /*
  * The vaddr of a page that is read-only once the loader has relocated all pointers;

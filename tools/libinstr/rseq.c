@@ -8,6 +8,7 @@
 #include "rseq.h"
 
 #include <linux/rseq.h>
+#include <stdalign.h>
 
 #include "array.h"
 #include "clean.h"
@@ -26,7 +27,7 @@ static void apply_relocations(const struct instr_file *file, uint64_t *words, si
 	if (!file_dynamic(file, DT_RELA, &table) || !file_dynamic(file, DT_RELASZ, &len))
 		return;
 
-	const Elf64_Rela *rela = file_bytes_at(file, table, len);
+	const Elf64_Rela *rela = file_table_at(file, table, len, alignof(Elf64_Rela));
 
 	for (uint64_t i = 0; rela && i < len / sizeof(*rela); i++) {
 		uint64_t at = rela[i].r_offset - vaddr;

@@ -36,7 +36,7 @@
 struct entry {
 	const uint8_t *code;
 	uint64_t code_len;		/* to the end of the text */
-	uint64_t offset;
+	uint64_t offset, vaddr;
 	uint64_t size;			/* of the function */
 	uint64_t next;			/* where the next one begins */
 	uint8_t nr;
@@ -192,7 +192,8 @@ static bool jump_is_sound(const struct site_text *text, const struct entry *entr
 	return !(entry->boundaries & bad);
 }
 
-static enum instr_reason jump_reason(const struct entry *entry, unsigned int prefixes)
+static enum instr_reason jump_reason(const struct site_text *text, const struct entry *entry,
+				     unsigned int prefixes)
 {
 	unsigned int len = prefixes + JUMP_LEN;
 
@@ -205,18 +206,19 @@ static enum instr_reason jump_reason(const struct entry *entry, unsigned int pre
 		return INSTR_REASON_PAGE;
 	if (entry->targets & bits(1, len - 1))
 		return INSTR_REASON_LOOP;
-	return INSTR_REASON_NONE;
+	return selfread_reason(&text->selfread, entry->vaddr, len);
 }
 
 /*
  * A call becomes a call of the block, which jumps to where it led: so what it pushes is
  * right by itself, and what the processor expects of the return too.
  */
-static bool entry_is_call(const struct entry *entry)
+static bool entry_is_call(const struct site_text *text, const struct entry *entry)
 {
 	const struct insn *first = &entry->insn[0];
 
-	return first->kind == INSN_CALL && first->len == JUMP_LEN && !jump_reason(entry, 0);
+	return first->kind == INSN_CALL && first->len == JUMP_LEN &&
+	       !jump_reason(text, entry, 0);
 }
 
 static void write_jump(struct instr_plan_site *site, struct instr_distance distance,
@@ -246,11 +248,11 @@ static void write_trap(struct instr_plan_site *site, enum instr_reason reason)
 static void site_choose_patch(const struct site_text *text, const struct entry *entry,
 			      struct instr_plan_site *site)
 {
-	enum instr_reason reason = jump_reason(entry, 0);
+	enum instr_reason reason = jump_reason(text, entry, 0);
 
-	site->calls = entry_is_call(entry);
+	site->calls = entry_is_call(text, entry);
 	for (unsigned int prefixes = 0; prefixes <= PREFIXES_MAX; prefixes++) {
-		if (jump_is_sound(text, entry, prefixes) && !jump_reason(entry, prefixes)) {
+		if (jump_is_sound(text, entry, prefixes) && !jump_reason(text, entry, prefixes)) {
 			write_jump(site, text->distance, prefixes);
 			return;
 		}
@@ -333,7 +335,7 @@ static enum instr_reason refuse_insn(const struct site_text *text, struct entry 
 	if (!reloc_is_possible(&insn, (int64_t)entry->offset, text->lowest, text->highest))
 		return INSTR_REASON_UNMOVABLE;
 	entry_add(entry, &insn, 0);
-	return INSTR_REASON_NONE;
+	return selfread_reason(&text->selfread, entry->vaddr, 1);
 }
 
 static void entry_init(const struct site_text *text, struct instr_place place,
@@ -346,6 +348,7 @@ static void entry_init(const struct site_text *text, struct instr_place place,
 		.code = text->bytes + at,
 		.code_len = text->len - at,
 		.offset = func->offset + place.at,
+		.vaddr = func->vaddr + place.at,
 		.size = func->size - place.at,
 		.next = func_next_vaddr(text->funcs, place.func) - func->vaddr - place.at,
 	};

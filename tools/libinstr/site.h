@@ -6,6 +6,7 @@
 #include "func.h"
 #include "libinstr.h"
 #include "rseq.h"
+#include "selfread.h"
 
 /* What sites are planned in. */
 struct site_text {
@@ -17,6 +18,7 @@ struct site_text {
 	int64_t lowest, highest;	/* positions that a block may have */
 	struct rseq_range *rseq;
 	size_t nr_rseq;
+	struct selfread selfread;
 };
 
 /* The displacement that is the same for all sites: 0xTTCCCCCC. */

@@ -8,6 +8,7 @@
 #include "symbol.h"
 
 #include <errno.h>
+#include <stdalign.h>
 #include <stdio.h>
 
 #include "array.h"
@@ -141,7 +142,7 @@ static uint64_t count_by_hash(const struct instr_file *file)
 
 	if (!file_dynamic(file, DT_HASH, &vaddr))
 		return 0;
-	hash = file_bytes_at(file, vaddr, 2 * sizeof(*hash));
+	hash = file_table_at(file, vaddr, 2 * sizeof(*hash), alignof(uint32_t));
 	return hash ? hash[1] : 0;
 }
 
@@ -164,7 +165,8 @@ static uint64_t count_by_gnu_hash(const struct instr_file *file)
 
 	vaddr += sizeof(head) + 8ULL * head.bloom_len;
 
-	const uint32_t *bucket = file_bytes_at(file, vaddr, 4ULL * head.nr_buckets);
+	const uint32_t *bucket = file_table_at(file, vaddr, 4ULL * head.nr_buckets,
+					       alignof(uint32_t));
 
 	for (uint32_t i = 0; bucket && i < head.nr_buckets; i++)
 		last = bucket[i] > last ? bucket[i] : last;
@@ -174,7 +176,7 @@ static uint64_t count_by_gnu_hash(const struct instr_file *file)
 	vaddr += 4ULL * head.nr_buckets + 4 * (last - head.first);
 
 	uint64_t room = file_room_at(file, vaddr) / 4;
-	const uint32_t *chain = file_bytes_at(file, vaddr, 4 * room);
+	const uint32_t *chain = file_table_at(file, vaddr, 4 * room, alignof(uint32_t));
 
 	for (uint64_t i = 0; chain && i < room; i++) {
 		if (chain[i] & 1)
@@ -192,7 +194,7 @@ static bool dynamic_table(const struct instr_file *file, struct symbol_table *ta
 	if (!nr || !file_dynamic(file, DT_SYMTAB, &vaddr))
 		return false;
 	*table = (struct symbol_table){
-		.symbol = file_bytes_at(file, vaddr, nr * sizeof(Elf64_Sym)),
+		.symbol = file_table_at(file, vaddr, nr * sizeof(Elf64_Sym), alignof(Elf64_Sym)),
 		.nr = nr,
 		.names = file->dynstr,
 		.names_len = file->dynstr_len,
@@ -223,15 +225,16 @@ int symbols_read(struct instr_file *file, struct symbol **ret, size_t *nr,
 	return 0;
 }
 
-static bool table_find_object(const struct symbol_table *table, const char *name,
-			      uint64_t *vaddr)
+/* The first symbol called @name, of @type unless that is -1. */
+static bool table_find(const struct symbol_table *table, const char *name, int type,
+		       uint64_t *vaddr)
 {
 	for (uint64_t i = 0; i < table->nr; i++) {
 		const Elf64_Sym *symbol = &table->symbol[i];
 		const char *is = file_string(table->names, table->names_len, symbol->st_name);
 
-		if (ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT || !symbol->st_value ||
-		    !is || strcmp(is, name))
+		if ((type >= 0 && ELF64_ST_TYPE(symbol->st_info) != type) ||
+		    symbol->st_shndx == SHN_UNDEF || !symbol->st_value || !is || strcmp(is, name))
 			continue;
 		*vaddr = symbol->st_value;
 		return true;
@@ -239,10 +242,20 @@ static bool table_find_object(const struct symbol_table *table, const char *name
 	return false;
 }
 
-bool symbol_find_object(struct instr_file *file, const char *name, uint64_t *vaddr)
+static bool find(struct instr_file *file, const char *name, int type, uint64_t *vaddr)
 {
 	struct symbol_table table;
 
-	return (best_static_table(file, &table) && table_find_object(&table, name, vaddr)) ||
-	       (dynamic_table(file, &table) && table_find_object(&table, name, vaddr));
+	return (best_static_table(file, &table) && table_find(&table, name, type, vaddr)) ||
+	       (dynamic_table(file, &table) && table_find(&table, name, type, vaddr));
+}
+
+bool symbol_find_object(struct instr_file *file, const char *name, uint64_t *vaddr)
+{
+	return find(file, name, STT_OBJECT, vaddr);
+}
+
+bool symbol_find_value(struct instr_file *file, const char *name, uint64_t *vaddr)
+{
+	return find(file, name, -1, vaddr);
 }

@@ -23,5 +23,7 @@ int symbols_read(struct instr_file *file, struct symbol **ret, size_t *nr,
 
 /* The first variable of that name. */
 bool symbol_find_object(struct instr_file *file, const char *name, uint64_t *vaddr);
+/* The first symbol of that name, whatever it is. */
+bool symbol_find_value(struct instr_file *file, const char *name, uint64_t *vaddr);
 
 #endif
