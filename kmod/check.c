@@ -13,10 +13,28 @@ static bool page_aligned(__u64 value)
 	return !(value & (CHECK_PAGE - 1));
 }
 
+static bool position_is_sane(__u64 position)
+{
+	return (__s64)position >= -(__s64)CHECK_OFFSET_MAX &&
+	       (__s64)position <= (__s64)CHECK_OFFSET_MAX;
+}
+
+/* Behind all other values were checked: nothing overflows. */
+static bool annex_is_sane(const struct instr_overlay_create *arg)
+{
+	__s64 start = (__s64)arg->slab_start, annex = (__s64)arg->annex_start;
+	__s64 len = arg->code_len + arg->data_len + arg->kept_len;
+
+	if (!arg->annex_len)
+		return !arg->annex_start;
+	return page_aligned(arg->annex_start) && page_aligned(arg->annex_len) &&
+	       position_is_sane(arg->annex_start) &&
+	       arg->annex_len <= INSTR_CODE_MAX - arg->code_len &&
+	       (annex >= start + len || annex + (__s64)arg->annex_len <= start);
+}
+
 int instr_check_overlay(const struct instr_overlay_create *arg)
 {
-	__s64 start = (__s64)arg->slab_start;
-
 	if (arg->flags)
 		return -EOPNOTSUPP;
 	if (!page_aligned(arg->slab_start) || !page_aligned(arg->code_len) ||
@@ -28,7 +46,7 @@ int instr_check_overlay(const struct instr_overlay_create *arg)
 		return -EINVAL;
 	if (!page_aligned(arg->kept_len) || arg->kept_len > INSTR_DATA_MAX)
 		return -EINVAL;
-	if (start < -(__s64)CHECK_OFFSET_MAX || start > (__s64)CHECK_OFFSET_MAX)
+	if (!position_is_sane(arg->slab_start) || !annex_is_sane(arg))
 		return -EINVAL;
 	return 0;
 }
@@ -44,12 +62,6 @@ int instr_check_slab_io(const struct instr_slab_io *arg, __u64 code_len)
 	if (arg->offset > code_len || arg->len > code_len - arg->offset)
 		return -EINVAL;
 	return 0;
-}
-
-static bool position_is_sane(__u64 position)
-{
-	return (__s64)position >= -(__s64)CHECK_OFFSET_MAX &&
-	       (__s64)position <= (__s64)CHECK_OFFSET_MAX;
 }
 
 bool instr_check_pointer(const struct instr_pointer *pointer, __s64 start, __u64 code_len,
@@ -93,20 +105,24 @@ int instr_check_sites(const struct instr_site *sites, __u32 nr, __u32 *bad)
 	return 0;
 }
 
-int instr_check_traps(const struct instr_trap *traps, __u32 nr, __s64 code_start,
-		      __s64 code_end, __u32 *bad)
+static bool target_is_code(const struct instr_check_code *code, __u64 target)
+{
+	return target - (__u64)code->start < code->len ||
+	       target - (__u64)code->annex_start < code->annex_len;
+}
+
+int instr_check_traps(const struct instr_trap *traps, __u32 nr,
+		      const struct instr_check_code *code, __u32 *bad)
 {
 	__u32 i;
 
 	for (i = 0; i < nr; i++) {
-		__s64 target = (__s64)traps[i].target;
-
 		*bad = i;
 		if (traps[i].offset >= CHECK_OFFSET_MAX)
 			return -ERANGE;
 		if (i && traps[i].offset <= traps[i - 1].offset)
 			return -ERANGE;
-		if (target < code_start || target >= code_end)
+		if (!target_is_code(code, traps[i].target))
 			return -ERANGE;
 	}
 	return 0;

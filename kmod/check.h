@@ -11,19 +11,23 @@
 #include <linux/types.h>
 
 int instr_check_overlay(const struct instr_overlay_create *arg);
+/* @code_len: the annex included. */
 int instr_check_slab_io(const struct instr_slab_io *arg, __u64 code_len);
 
 /* Of a slab that begins at @start. */
 bool instr_check_pointer(const struct instr_pointer *pointer, __s64 start, __u64 code_len,
 			 __u64 kept_len);
 
-/*
- * @code_start and @code_end bound the slab's code, as positions; on ERANGE *bad
- * is the index of the culprit.
- */
+/* Where a slab has code, as positions. */
+struct instr_check_code {
+	__s64 start, annex_start;
+	__u64 len, annex_len;
+};
+
+/* On ERANGE *bad is the index of the culprit. */
 int instr_check_sites(const struct instr_site *sites, __u32 nr, __u32 *bad);
-int instr_check_traps(const struct instr_trap *traps, __u32 nr, __s64 code_start,
-		      __s64 code_end, __u32 *bad);
+int instr_check_traps(const struct instr_trap *traps, __u32 nr,
+		      const struct instr_check_code *code, __u32 *bad);
 /* Each fragile site has its trap; both arrays are as the calls above want them. */
 int instr_check_fragile(const struct instr_site *sites, __u32 nr_sites,
 			const struct instr_trap *traps, __u32 nr_traps, __u32 *bad);

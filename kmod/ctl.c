@@ -184,7 +184,7 @@ static const struct ctl_cmd ctl_cmds[] = {
 };
 
 /* The largest of the above; a table that outgrows it does not build. */
-#define CTL_ARG_MAX	64
+#define CTL_ARG_MAX	72
 
 static int ctl_call(struct instr_session *session, const struct ctl_cmd *cmd, void *arg)
 {
@@ -282,7 +282,7 @@ static struct miscdevice ctl_device = {
 static void check_abi(void)
 {
 	BUILD_BUG_ON(sizeof(struct instr_info) != 48);
-	BUILD_BUG_ON(sizeof(struct instr_overlay_create) != 56);
+	BUILD_BUG_ON(sizeof(struct instr_overlay_create) != 72);
 	BUILD_BUG_ON(sizeof(struct instr_slab_io) != 40);
 	BUILD_BUG_ON(sizeof(struct instr_site) != 32);
 	BUILD_BUG_ON(sizeof(struct instr_trap) != 16);
@@ -295,6 +295,7 @@ static void check_abi(void)
 	BUILD_BUG_ON(sizeof(struct instr_pointer) != 40);
 	BUILD_BUG_ON(sizeof(struct instr_pointers) != 32);
 	BUILD_BUG_ON(sizeof(struct instr_info) > CTL_ARG_MAX);
+	BUILD_BUG_ON(sizeof(struct instr_overlay_create) > CTL_ARG_MAX);
 	BUILD_BUG_ON(sizeof(struct instr_space_next) > CTL_ARG_MAX);
 }
 

@@ -239,6 +239,8 @@ static bool fill_overlay(struct sk_buff *skb, struct instr_session *session, voi
 	       put_u64(skb, INSTR_A_SLAB_START, overlay->slab_start) &&
 	       put_u64(skb, INSTR_A_CODE_LEN, overlay->code->code_len) &&
 	       put_u64(skb, INSTR_A_DATA_LEN, overlay->code->data_len) &&
+	       put_u64(skb, INSTR_A_ANNEX_START, overlay->annex_start) &&
+	       put_u64(skb, INSTR_A_ANNEX_LEN, overlay->code->annex_len) &&
 	       put_path(skb, overlay->file);
 }
 

@@ -39,6 +39,8 @@ struct instr_overlay *instr_overlay_create(struct instr_session *session,
 		.data_len = arg->data_len,
 		.kept_len = arg->kept_len,
 		.layout = arg->layout,
+		.annex_start = arg->annex_start,
+		.annex_len = arg->annex_len,
 	};
 	struct instr_overlay *overlay;
 	struct instr_code *code;
@@ -59,6 +61,7 @@ struct instr_overlay *instr_overlay_create(struct instr_session *session,
 	overlay->file = get_file(file);
 	overlay->inode = inode;
 	overlay->slab_start = arg->slab_start;
+	overlay->annex_start = arg->annex_start;
 	atomic_inc(&instr_live.overlays);
 	return overlay;
 }

@@ -55,7 +55,7 @@ struct instr_overlay {
 	struct hlist_node inode_node;
 	struct file *file;
 	struct inode *inode;
-	s64 slab_start;
+	s64 slab_start, annex_start;
 	bool unsettled;
 	struct instr_code *code;
 	struct instr_edition __rcu *edition;

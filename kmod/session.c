@@ -615,6 +615,16 @@ int instr_session_pointers(struct instr_session *session, u32 overlay_id,
 	return 0;
 }
 
+static struct instr_check_code overlay_code(const struct instr_overlay *overlay)
+{
+	return (struct instr_check_code){
+		.start = overlay->slab_start,
+		.len = overlay->code->code_len,
+		.annex_start = overlay->annex_start,
+		.annex_len = overlay->code->annex_len,
+	};
+}
+
 int instr_session_slab_read(struct instr_session *session,
 			    const struct instr_slab_io *arg)
 {
@@ -623,7 +633,7 @@ int instr_session_slab_read(struct instr_session *session,
 
 	if (!overlay)
 		return -ENOENT;
-	err = instr_check_slab_io(arg, overlay->code->code_len);
+	err = instr_check_slab_io(arg, instr_code_len(overlay->code));
 	if (err)
 		return err;
 	return instr_code_read(overlay->code, arg->offset, u64_to_user_ptr(arg->ptr),
@@ -639,7 +649,7 @@ int instr_session_slab_write(struct instr_session *session,
 
 	if (!overlay)
 		return -ENOENT;
-	err = instr_check_slab_io(arg, overlay->code->code_len);
+	err = instr_check_slab_io(arg, instr_code_len(overlay->code));
 	if (err)
 		return err;
 	bytes = vmemdup_user(u64_to_user_ptr(arg->ptr), arg->len);
@@ -680,15 +690,15 @@ int instr_session_publish(struct instr_session *session, struct instr_publish *a
 {
 	struct instr_overlay *overlay = session_find_overlay(session, arg->overlay_id);
 	struct instr_edition *edition;
+	struct instr_check_code code;
 	struct instr_traps *merged;
 	int err;
 
 	if (!overlay)
 		return -ENOENT;
+	code = overlay_code(overlay);
 	err = instr_check_sites(sites, arg->nr_sites, &arg->out_bad) ?:
-	      instr_check_traps(traps, arg->nr_traps, overlay->slab_start,
-				overlay->slab_start + (s64)overlay->code->code_len,
-				&arg->out_bad) ?:
+	      instr_check_traps(traps, arg->nr_traps, &code, &arg->out_bad) ?:
 	      instr_check_fragile(sites, arg->nr_sites, traps, arg->nr_traps,
 				  &arg->out_bad);
 	if (err)

@@ -34,7 +34,7 @@ static DEFINE_MUTEX(codes_lock);
 
 static u64 code_total_len(const struct instr_code *code)
 {
-	return code->code_len + code->data_len + code->kept_len;
+	return code->code_len + code->data_len + code->kept_len + code->annex_len;
 }
 
 static int code_open_files(struct instr_code *code)
@@ -68,6 +68,7 @@ static struct instr_code *code_create(const struct instr_code_key *key)
 	code->code_len = key->code_len;
 	code->data_len = key->data_len;
 	code->kept_len = key->kept_len;
+	code->annex_len = key->annex_len;
 	err = code_open_files(code);
 	if (err) {
 		kfree(code);
@@ -107,7 +108,9 @@ static struct instr_code *codes_find(const struct instr_code_key *key)
 		    code->key.slab_start == key->slab_start &&
 		    code->key.code_len == key->code_len &&
 		    code->key.data_len == key->data_len &&
-		    code->key.kept_len == key->kept_len)
+		    code->key.kept_len == key->kept_len &&
+		    code->key.annex_start == key->annex_start &&
+		    code->key.annex_len == key->annex_len)
 			return code;
 	return NULL;
 }
@@ -143,6 +146,47 @@ void instr_code_exit(void)
 	mutex_unlock(&codes_lock);
 }
 
+/* ---- what is in the file ----------------------------------------------------- */
+
+/*
+ * The parts of a slab, in the order they have in the file, where one follows the
+ * other. In a process the annex lies elsewhere.
+ */
+enum slab_part { SLAB_CODE, SLAB_DATA, SLAB_KEPT, SLAB_ANNEX, SLAB_PARTS };
+
+/* @offset: in the file; @position: see uapi/linux/instr.h */
+struct slab_range {
+	u64 offset, len;
+	s64 position;
+};
+
+static struct slab_range slab_part(const struct instr_code *code, enum slab_part part)
+{
+	u64 kept = code->code_len + code->data_len, annex = kept + code->kept_len;
+	s64 start = code->key.slab_start;
+	const struct slab_range range[SLAB_PARTS] = {
+		[SLAB_CODE] = { 0, code->code_len, start },
+		[SLAB_DATA] = { code->code_len, code->data_len, start + code->code_len },
+		[SLAB_KEPT] = { kept, code->kept_len, start + kept },
+		[SLAB_ANNEX] = { annex, code->annex_len, code->key.annex_start },
+	};
+
+	return range[part];
+}
+
+u64 instr_code_len(const struct instr_code *code)
+{
+	return code->code_len + code->annex_len;
+}
+
+/* Where in the file byte @offset of the code lies. All of its page is code. */
+static u64 code_file_offset(const struct instr_code *code, u64 offset)
+{
+	if (offset < code->code_len)
+		return offset;
+	return slab_part(code, SLAB_ANNEX).offset + offset - code->code_len;
+}
+
 /* Would @bytes change a byte that is not zero? With @write, store them. */
 static int page_append(u8 *at, const u8 *bytes, size_t len, bool write)
 {
@@ -170,7 +214,8 @@ static int code_append_pass(struct instr_code *code, u64 offset, const u8 *bytes
 		struct page *page;
 		int err;
 
-		page = shmem_read_mapping_page(mapping, offset >> PAGE_SHIFT);
+		page = shmem_read_mapping_page(mapping,
+					       code_file_offset(code, offset) >> PAGE_SHIFT);
 		if (IS_ERR(page))
 			return PTR_ERR(page);
 		err = page_append((u8 *)page_address(page) + in, bytes, part, write);
@@ -201,14 +246,17 @@ int instr_code_append(struct instr_code *code, u64 offset, const u8 *bytes, size
 int instr_code_read(struct instr_code *code, u64 offset, u8 __user *to, size_t len)
 {
 	u8 *buffer = (u8 *)__get_free_page(GFP_KERNEL);
-	loff_t pos = offset;
 	ssize_t got = buffer ? 0 : -ENOMEM;
 
 	while (len && got >= 0) {
-		got = kernel_read(code->rw, buffer, min_t(size_t, len, PAGE_SIZE), &pos);
+		size_t part = min_t(size_t, len, PAGE_SIZE - offset_in_page(offset));
+		loff_t pos = code_file_offset(code, offset);
+
+		got = kernel_read(code->rw, buffer, part, &pos);
 		if (!got || (got > 0 && copy_to_user(to, buffer, got)))
 			got = -EFAULT;
 		if (got > 0) {
+			offset += got;
 			to += got;
 			len -= got;
 		}
@@ -218,63 +266,45 @@ int instr_code_read(struct instr_code *code, u64 offset, u8 __user *to, size_t l
 	return got < 0 ? got : 0;
 }
 
-static struct vm_area_struct *slab_find_vma(struct instr_code *code,
-					    unsigned long vaddr, u64 offset, u64 len)
+/* ---- what is in a process ---------------------------------------------------- */
+
+static struct vm_area_struct *slab_find_vma(struct instr_code *code, unsigned long base,
+					    enum slab_part part)
 {
+	struct slab_range at = slab_part(code, part);
+	unsigned long vaddr = base + at.position;
 	struct vm_area_struct *vma = find_vma(current->mm, vaddr);
 
 	if (!vma || vma->vm_start > vaddr || vma->vm_file != code->ro ||
-	    vma->vm_end - vaddr < len)
+	    vma->vm_end - vaddr < at.len)
 		return NULL;
 	if (((vaddr - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff !=
-	    offset >> PAGE_SHIFT)
+	    at.offset >> PAGE_SHIFT)
 		return NULL;
 	return vma;
 }
 
-/* The parts of a slab, one behind the other. */
-enum slab_part { SLAB_CODE, SLAB_DATA, SLAB_KEPT, SLAB_PARTS };
-
-struct slab_range {
-	u64 offset, len;
-};
-
-static struct slab_range slab_part(const struct instr_code *code, enum slab_part part)
-{
-	const struct slab_range range[SLAB_PARTS] = {
-		[SLAB_CODE] = { 0, code->code_len },
-		[SLAB_DATA] = { code->code_len, code->data_len },
-		[SLAB_KEPT] = { code->code_len + code->data_len, code->kept_len },
-	};
-
-	return range[part];
-}
-
-bool instr_slab_is_mapped(struct instr_code *code, unsigned long vaddr)
+bool instr_slab_is_mapped(struct instr_code *code, unsigned long base)
 {
 	struct mm_struct *mm = current->mm;
 	bool mapped = true;
 	int part;
 
 	mmap_read_lock(mm);
-	for (part = 0; part < SLAB_PARTS; part++) {
-		struct slab_range at = slab_part(code, part);
-
-		mapped &= !at.len || slab_find_vma(code, vaddr + at.offset, at.offset,
-						   at.len);
-	}
+	for (part = 0; part < SLAB_PARTS; part++)
+		mapped &= !slab_part(code, part).len || slab_find_vma(code, base, part);
 	mmap_read_unlock(mm);
 	return mapped;
 }
 
 /* Before anything is in the pages: a fork must not share them. */
-static int data_set_wipe(struct instr_code *code, unsigned long vaddr)
+static int data_set_wipe(struct instr_code *code, unsigned long base)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 
 	mmap_write_lock(mm);
-	vma = slab_find_vma(code, vaddr, code->code_len, code->data_len);
+	vma = slab_find_vma(code, base, SLAB_DATA);
 	if (vma) {
 		vma_start_write(vma);
 		vm_flags_set(vma, VM_WIPEONFORK | VM_DONTDUMP);
@@ -283,9 +313,11 @@ static int data_set_wipe(struct instr_code *code, unsigned long vaddr)
 	return vma ? 0 : -EFAULT;
 }
 
-static int data_pin(struct instr_data *data, unsigned long vaddr, u64 len)
+static int data_pin(struct instr_code *code, unsigned long base,
+		    struct instr_data *data)
 {
-	unsigned long nr = len >> PAGE_SHIFT;
+	unsigned long vaddr = base + slab_part(code, SLAB_DATA).position;
+	unsigned long nr = code->data_len >> PAGE_SHIFT;
 	int pinned = 0;
 
 	/* They can't be reclaimed: processes must not be able to fill memory. */
@@ -334,72 +366,85 @@ static bool slab_is_in_the_way(unsigned long vaddr, u64 len)
 	       ranges_meet(vaddr, vaddr + len, lowest, stack);
 }
 
-static void slab_unmap_part(struct instr_code *code, unsigned long vaddr,
+/* The annex may find no place where all the others do: ask before any is mapped. */
+static int slab_check_part(struct instr_code *code, unsigned long base,
+			   enum slab_part part)
+{
+	struct slab_range at = slab_part(code, part);
+	unsigned long vaddr = base + at.position;
+
+	if (!at.len)
+		return 0;
+	if (vaddr < SZ_64K || vaddr >= TASK_SIZE_MAX || at.len > TASK_SIZE_MAX - vaddr)
+		return -ERANGE;
+	return slab_is_in_the_way(vaddr, at.len) ? -EEXIST : 0;
+}
+
+static void slab_unmap_part(struct instr_code *code, unsigned long base,
 			    enum slab_part part)
 {
 	struct slab_range at = slab_part(code, part);
 
 	if (at.len)
-		vm_munmap(vaddr + at.offset, at.len);
+		vm_munmap(base + at.position, at.len);
 }
 
-static int slab_map_part(struct instr_code *code, unsigned long vaddr,
+static int slab_map_part(struct instr_code *code, unsigned long base,
 			 enum slab_part part)
 {
-	unsigned long prot = part == SLAB_CODE ? PROT_READ | PROT_EXEC :
-						 PROT_READ | PROT_WRITE;
+	bool is_code = part == SLAB_CODE || part == SLAB_ANNEX;
+	unsigned long prot = PROT_READ | (is_code ? PROT_EXEC : PROT_WRITE);
 	struct slab_range at = slab_part(code, part);
 	unsigned long mapped;
 	int err = 0;
 
 	if (!at.len)
 		return 0;
-	mapped = vm_mmap(code->ro, vaddr + at.offset, at.len, prot,
+	mapped = vm_mmap(code->ro, base + at.position, at.len, prot,
 			 MAP_PRIVATE | MAP_FIXED_NOREPLACE, at.offset);
 	if (IS_ERR_VALUE(mapped))
 		return (int)mapped;
 	/* Before what is kept comes behind it, which would become one with it. */
 	if (part == SLAB_DATA)
-		err = data_set_wipe(code, mapped);
+		err = data_set_wipe(code, base);
 	if (err)
-		slab_unmap_part(code, vaddr, part);
+		slab_unmap_part(code, base, part);
 	return err;
 }
 
-int instr_slab_map(struct instr_code *code, unsigned long vaddr,
+int instr_slab_map(struct instr_code *code, unsigned long base,
 		   struct instr_data *data)
 {
-	u64 len = code_total_len(code);
 	int part, err = 0;
 
-	if (vaddr < SZ_64K || vaddr >= TASK_SIZE_MAX || len > TASK_SIZE_MAX - vaddr)
-		return -ERANGE;
-	if (slab_is_in_the_way(vaddr, len))
-		return -EEXIST;
+	for (part = 0; part < SLAB_PARTS && !err; part++)
+		err = slab_check_part(code, base, part);
+	if (err)
+		return err;
 	for (part = 0; part < SLAB_PARTS; part++) {
-		err = slab_map_part(code, vaddr, part);
+		err = slab_map_part(code, base, part);
 		if (err)
 			break;
 	}
 	if (!err)
-		err = data_pin(data, vaddr + code->code_len, code->data_len);
+		err = data_pin(code, base, data);
 	if (!err)
 		return 0;
 	/* Those that we have mapped; nothing has been served yet that leads here. */
 	while (part--)
-		slab_unmap_part(code, vaddr, part);
+		slab_unmap_part(code, base, part);
 	return err;
 }
 
-int instr_slab_adopt(struct instr_code *code, unsigned long vaddr,
+int instr_slab_adopt(struct instr_code *code, unsigned long base,
 		     struct instr_data *data)
 {
 	unsigned long i;
 	int err;
 
-	err = data_set_wipe(code, vaddr + code->code_len);
+	err = data_set_wipe(code, base);
 	if (!err)
-		err = data_pin(data, vaddr + code->code_len, code->data_len);
+		err = data_pin(code, base, data);
 	for (i = 0; !err && i < data->nr; i++)
 		clear_page(page_address(data->pages[i]));
 	return err;

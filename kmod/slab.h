@@ -16,8 +16,8 @@ struct instr_code_key {
 	dev_t dev;
 	unsigned long ino;
 	u32 generation;
-	s64 slab_start;
-	u64 code_len, data_len, kept_len;
+	s64 slab_start, annex_start;
+	u64 code_len, data_len, kept_len, annex_len;
 	u64 layout;		/* 0: like no other */
 };
 
@@ -25,11 +25,11 @@ struct instr_code_key {
  * struct instr_code - the code of a slab, shared by all processes
  * @users: overlays. With none it is kept while a process still maps it
  *
- * A shmem file, [code][data][kept]. The code is appended to through the page cache;
- * processes map it by @ro, so that it can't be made writable, and privately, so
- * that a debugger can set breakpoints of its own. The data part of the file
- * stays empty: it gives each process zero pages to begin with. What is behind it
- * is data as well, which a fork child inherits.
+ * A shmem file, [code][data][kept][annex]. Code, that of the annex too, is appended
+ * to through the page cache; processes map it by @ro, so that it can't be made
+ * writable, and privately, so that a debugger can set breakpoints of its own. The
+ * data part of the file stays empty: it gives each process zero pages to begin with.
+ * What is kept is data as well, which a fork child inherits.
  *
  * No code of this module stands behind the file: it may outlive the module.
  */
@@ -38,7 +38,7 @@ struct instr_code {
 	struct instr_code_key key;
 	unsigned int users;
 	struct file *rw, *ro;
-	u64 code_len, data_len, kept_len;
+	u64 code_len, data_len, kept_len, annex_len;
 };
 
 /* The one with that key, or a new one. */
@@ -46,6 +46,9 @@ struct instr_code *instr_code_get(const struct instr_code_key *key);
 void instr_code_put(struct instr_code *code);
 /* Forgets those that are kept; processes go on with them. */
 void instr_code_exit(void);
+
+/* Bytes of code, the annex included: what the offsets below are less than. */
+u64 instr_code_len(const struct instr_code *code);
 
 /* Appends @len bytes; -EEXIST and no change if that would alter a byte. */
 int instr_code_append(struct instr_code *code, u64 offset, const u8 *bytes, size_t len);
@@ -64,19 +67,20 @@ struct instr_data {
 };
 
 /**
- * instr_slab_map - map code and data at @vaddr in current->mm
+ * instr_slab_map - map code, data and annex in current->mm
+ * @base: what their positions are relative to
  *
- * No lock may be held. -EEXIST: the place is taken. The mappings are never
+ * No lock may be held. -EEXIST: a place is taken. The mappings are never
  * removed again by this module once this has succeeded: bytes of ours may refer
  * to them for as long as the address space lives.
  */
-int instr_slab_map(struct instr_code *code, unsigned long vaddr,
+int instr_slab_map(struct instr_code *code, unsigned long base,
 		   struct instr_data *data);
 
-/* Is a slab of @code still mapped at @vaddr in current->mm, as far as we can tell? */
-bool instr_slab_is_mapped(struct instr_code *code, unsigned long vaddr);
+/* Is a slab of @code still mapped in current->mm, as far as we can tell? All of it. */
+bool instr_slab_is_mapped(struct instr_code *code, unsigned long base);
 /* Takes over one that is, from a space that is gone. Its counters become 0. */
-int instr_slab_adopt(struct instr_code *code, unsigned long vaddr,
+int instr_slab_adopt(struct instr_code *code, unsigned long base,
 		     struct instr_data *data);
 
 /* Adds @nr counters from byte @offset on to @sums. */

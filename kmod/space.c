@@ -407,22 +407,21 @@ static struct instr_slab *space_find_slab(struct instr_space *space,
 static int space_map_slab(struct instr_space *space, struct instr_overlay *overlay,
 			  unsigned long base)
 {
-	unsigned long vaddr = base + overlay->slab_start;
 	struct instr_slab *slab;
 	int err;
 
 	/* If the process has removed it, its place is not ours any more. */
 	if (space_find_slab(space, overlay, base))
-		return instr_slab_is_mapped(overlay->code, vaddr) ? 0 : -EEXIST;
+		return instr_slab_is_mapped(overlay->code, base) ? 0 : -EEXIST;
 
 	slab = kzalloc(sizeof(*slab), GFP_KERNEL);
 	if (!slab)
 		return -ENOMEM;
 	/* Left by an earlier session, or inherited from the parent. */
-	if (instr_slab_is_mapped(overlay->code, vaddr))
-		err = instr_slab_adopt(overlay->code, vaddr, &slab->data);
+	if (instr_slab_is_mapped(overlay->code, base))
+		err = instr_slab_adopt(overlay->code, base, &slab->data);
 	else
-		err = instr_slab_map(overlay->code, vaddr, &slab->data);
+		err = instr_slab_map(overlay->code, base, &slab->data);
 	if (err) {
 		kfree(slab);
 		return err;

@@ -118,6 +118,52 @@ TEST_F(session, overlay_geometry)
 	EXPECT_EQ(1, live_objects(self->fd).out_overlays);
 }
 
+static struct instr_overlay_create some_annex(int file)
+{
+	struct instr_overlay_create overlay = some_overlay(file);
+
+	overlay.annex_start = 0x10000000;
+	overlay.annex_len = 8192;
+	return overlay;
+}
+
+TEST_F(session, annex_geometry)
+{
+	struct instr_overlay_create good = some_annex(self->file), arg;
+	__u64 slab_end = good.slab_start + good.code_len + good.data_len + 4096;
+
+	good.kept_len = 4096;
+	arg = good, arg.annex_start += 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.annex_len += 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.annex_len = 0;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.annex_start = 1ULL << 62;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.annex_len = INSTR_CODE_MAX - good.code_len + 4096;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.annex_len = ~0ULL << 12;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.annex_start = slab_end - 4096;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.annex_start = good.slab_start - 4096;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.annex_start = good.slab_start + 4096;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	/* As it was before there was an annex. */
+	arg = good, arg.size -= 16;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	EXPECT_EQ(0, live_objects(self->fd).out_overlays);
+	arg = good, arg.annex_start = slab_end;
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.annex_start = good.slab_start - good.annex_len;
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.annex_len = INSTR_CODE_MAX - good.code_len;
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	EXPECT_EQ(3, live_objects(self->fd).out_overlays);
+}
+
 TEST_F(session, special_files)
 {
 	struct instr_overlay_create arg = some_overlay(self->file);
@@ -217,6 +263,41 @@ TEST_F(session, traps_are_immortal)
 	EXPECT_EQ(-ERANGE, publish(self->fd, id, &fragile, 1, NULL, 0));
 }
 
+TEST_F(session, traps_lead_to_code_or_annex)
+{
+	struct instr_overlay_create overlay = some_annex(self->file);
+	const __u64 slab = overlay.slab_start, annex = overlay.annex_start;
+	const __u64 good[] = { slab, slab + 8191, annex, annex + 8191 };
+	const __u64 bad[] = { slab - 1, slab + 8192, annex - 1, annex + 8192 };
+	struct instr_trap trap = { 0 };
+
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &overlay));
+	for (int i = 0; i < 4; i++) {
+		trap.offset = i;
+		trap.target = bad[i];
+		EXPECT_EQ(-ERANGE, publish(self->fd, overlay.out_overlay_id, NULL, 0,
+					   &trap, 1));
+		trap.target = good[i];
+		EXPECT_EQ(0, publish(self->fd, overlay.out_overlay_id, NULL, 0, &trap, 1));
+	}
+}
+
+TEST_F(session, pointers_do_not_lead_to_the_annex)
+{
+	struct instr_overlay_create overlay = some_annex(self->file);
+	struct instr_pointer pointer = { .target = overlay.annex_start };
+	struct instr_pointers arg = {
+		.size = sizeof(arg), .nr = 1, .pointers = (uintptr_t)&pointer,
+	};
+
+	overlay.kept_len = 4096;
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &overlay));
+	arg.overlay_id = overlay.out_overlay_id;
+	EXPECT_ERRNO(ERANGE, ioctl(self->fd, INSTR_POINTERS, &arg));
+	pointer.target = overlay.slab_start;
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_POINTERS, &arg));
+}
+
 TEST_F(session, code_is_immortal)
 {
 	struct instr_overlay_create overlay = some_overlay(self->file);
@@ -278,6 +359,40 @@ TEST_F(session, code_can_be_read)
 	arg.overlay_id--;
 	arg.ptr = 1;
 	EXPECT_ERRNO(EFAULT, ioctl(self->fd, INSTR_SLAB_READ, &arg));
+}
+
+/* What crosses into the annex is one piece of code, for all that is behind it. */
+TEST_F(session, annex_follows_the_code)
+{
+	struct instr_overlay_create overlay = some_annex(self->file);
+	char code[] = "border", back[16384], zero[16384] = "";
+	struct instr_slab_io arg = {
+		.size = sizeof(arg), .offset = 8189, .len = 6, .ptr = (uintptr_t)code,
+	};
+
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &overlay));
+	arg.overlay_id = overlay.out_overlay_id;
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_SLAB_WRITE, &arg));
+	/* Half of it would be new. */
+	memcpy(code, "xborDe", 6);
+	arg.offset = 8188;
+	EXPECT_ERRNO(EEXIST, ioctl(self->fd, INSTR_SLAB_WRITE, &arg));
+	arg.offset = 0;
+	arg.len = sizeof(back);
+	arg.ptr = (uintptr_t)back;
+	memset(back, 'x', sizeof(back));
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_SLAB_READ, &arg));
+	EXPECT_EQ(0, memcmp(back, zero, 8189));
+	EXPECT_EQ(0, memcmp(back + 8189, "border", 6));
+	EXPECT_EQ(0, memcmp(back + 8195, zero, 16384 - 8195));
+	arg.offset = 8191;
+	arg.len = 3;
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_SLAB_READ, &arg));
+	EXPECT_EQ(0, memcmp(back, "rde", 3));
+	arg.offset = 16383;
+	arg.len = 2;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_SLAB_READ, &arg));
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_SLAB_WRITE, &arg));
 }
 
 TEST_F(session, processes_that_cannot_be)

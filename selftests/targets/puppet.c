@@ -6,7 +6,7 @@
  * Commands: call N | trap N | threads T N | text | fork N | forks F N |
  * nested N | tfork T N | vforks F N | tvfork T N | vnested N | spawns N | share N | import N |
  * table N | callback N | pfork N | pointers | busy T | idle | open FILE NAME | close | lib N | guard |
- * far N | protect | scribble | scribbled | attack | move | quit
+ * far N | protect | scribble | scribbled | attack | move | unmap ADDR | quit
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -582,6 +582,8 @@ static bool obey(const char *line)
 		command_protect();
 	else if (!strcmp(line, "move"))
 		command_move();
+	else if (sscanf(line, "unmap %ld", &m) == 1)
+		printf("%d\n", munmap((void *)m, 4096));
 	else if (!strcmp(line, "text"))
 		print_text(stdout), printf("\n");
 	else

@@ -15,14 +15,15 @@
  *   slab      what a view needs beside the text: [code][data], mapped at one
  *             distance from the text in every process, so that the code is the
  *             same bytes everywhere. Code is read-only and shared, data is
- *             private to each process and zero in a fork child.
+ *             private to each process and zero in a fork child. More code can
+ *             lie at a distance of its own: the annex.
  *   space     one instrumented address space. It outlives the process as long
  *             as the session lives, so that the data can still be read.
  *
  * Positions. An *offset* counts bytes from the start of the file. A *base* is
  * the address at which a mapping has, or would have, offset 0; a *position* is
  * relative to it and may lie outside of the file: byte n of the slab lies at
- * position slab_start + n.
+ * position slab_start + n, byte n of its annex at annex_start + n.
  *
  * Every structure begins with its size, as the caller knows it. A longer one
  * than the kernel's is accepted if the surplus is zero, a shorter one reads as
@@ -54,7 +55,7 @@
 /* Limits of one overlay; more is refused with EINVAL. */
 #define INSTR_SITES_MAX	(1U << 20)
 #define INSTR_TRAPS_MAX	(1U << 23)
-#define INSTR_CODE_MAX	(1ULL << 30)	/* bytes of slab code */
+#define INSTR_CODE_MAX	(1ULL << 30)	/* bytes of slab code, and its annex */
 #define INSTR_DATA_MAX	(1ULL << 26)	/* bytes of slab data, and of kept data */
 #define INSTR_POINTERS_MAX	(1U << 16)
 
@@ -131,6 +132,13 @@ struct instr_control {
  *	the same layout, its counters begin at 0 again. Otherwise its place is taken. A
  *	part of the code may be left for what is not known in advance: who writes
  *	there reads first what is there.
+ * @annex_start: position of the annex, page-aligned; 0 if there is none. It does not
+ *	overlap the slab
+ * @annex_len: bytes of code in the annex, page-aligned, or 0: there is none. Together
+ *	with @code_len at most INSTR_CODE_MAX
+ *
+ * The annex is code as the other is, for jumps of another displacement than most. A
+ * slab has its place only where its annex has too.
  *
  * Sessions do not share a file: EBUSY if another one has an overlay of it.
  * Within one session several overlays of a file are alternatives: a process
@@ -149,6 +157,8 @@ struct instr_overlay_create {
 	__aligned_u64 data_len;
 	__aligned_u64 kept_len;
 	__aligned_u64 layout;
+	__aligned_u64 annex_start;	/* two's complement */
+	__aligned_u64 annex_len;
 };
 #define INSTR_OVERLAY_CREATE	_IOWR(INSTR_IOC, 0x01, struct instr_overlay_create)
 
@@ -159,7 +169,8 @@ struct instr_overlay_create {
  * @flags: must be 0
  * @overlay_id: the overlay
  * @pad: must be 0
- * @offset: where in the slab's code, in bytes
+ * @offset: where in the slab's code, in bytes: from 0 on the code at slab_start,
+ *	from code_len on the annex
  * @len: bytes, at most 64 MiB
  * @ptr: address of the bytes to write, or of where to put those that are read
  *
@@ -210,7 +221,7 @@ struct instr_site {
 /**
  * struct instr_trap - where a trap at a place in the text leads
  * @offset: of the trapping byte (int3, or an opcode that is invalid)
- * @target: position in the slab's code that execution goes on at
+ * @target: position in the slab's code, or its annex, that execution goes on at
  *
  * An entry is immortal, as code is.
  */
@@ -379,7 +390,7 @@ struct instr_remove {
  * struct instr_pointer - a pointer of the process that is to lead into the slab
  * @position: of the pointer, in the mappings of the overlay's file or right behind
  *	them, a multiple of 8
- * @target: position in the slab's code that it becomes
+ * @target: position in the slab's code that it becomes; not in the annex
  * @kept: where what it was is kept: offset behind the slab's data, a multiple of 8
  * @lazy_start: a pointer to here, up to @lazy_end, is not bound yet, and is left
  * @lazy_end: equal to @lazy_start: there is nothing of that kind
