@@ -379,7 +379,7 @@ static void prepare(void)
 	struct link_map *self = dlopen(NULL, RTLD_NOW);
 	struct instr_err err = { 0 };
 
-	if (host_prepare(&host, "/proc/self/exe", &glob, 1, self->l_addr, 0, &err)) {
+	if (host_prepare(&host, "/proc/self/exe", &glob, 1, self->l_addr, HOST_ANYWHERE, &err)) {
 		fprintf(stderr, "call: %s\n", err.text);
 		exit(1);
 	}

@@ -114,13 +114,22 @@ static bool map_slab(struct view *view)
 	const struct instr_plan *plan = view->batch->plan;
 	uint64_t start = view->batch->base + (uint64_t)plan->slab_start;
 	uint8_t *slab = map_at(start, plan->code_len + plan->data_len);
+	uint8_t *annex = plan->annex_len ?
+			 map_at(view->batch->base + (uint64_t)plan->annex_start, plan->annex_len) :
+			 slab;
 
-	if (!slab)
+	if (!slab || !annex)
 		return false;
-	for (size_t i = 0; i < plan->nr_chunks; i++)
-		memcpy(slab + plan->chunk[i].offset, plan->chunk[i].bytes, plan->chunk[i].len);
+	for (size_t i = 0; i < plan->nr_chunks; i++) {
+		const struct instr_chunk *chunk = &plan->chunk[i];
+
+		memcpy(chunk->offset < plan->code_len ? slab + chunk->offset :
+							annex + (chunk->offset - plan->code_len),
+		       chunk->bytes, chunk->len);
+	}
 	view->data = slab + plan->code_len;
-	return !mprotect(slab, plan->code_len, PROT_READ | PROT_EXEC);
+	return !mprotect(slab, plan->code_len, PROT_READ | PROT_EXEC) &&
+	       (!plan->annex_len || !mprotect(annex, plan->annex_len, PROT_READ | PROT_EXEC));
 }
 
 bool view_init(struct view *view, const struct batch *batch)

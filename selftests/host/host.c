@@ -126,24 +126,52 @@ static void slab_unmap(struct host *host)
 {
 	if (host->slab)
 		munmap(host->slab, slab_len(host));
-	host->slab = NULL;
+	if (host->annex)
+		munmap(host->annex, host->plan->annex_len);
+	host->slab = host->annex = NULL;
+}
+
+/* NULL: the place is taken. */
+static uint8_t *map_at(uint8_t *want, size_t len)
+{
+	uint8_t *got = mmap(want, len, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE,
+			    -1, 0);
+
+	if (got == want)
+		return got;
+	if (got != MAP_FAILED)
+		munmap(got, len);
+	return NULL;
+}
+
+static void slab_fill(const struct host *host)
+{
+	const struct instr_plan *plan = host->plan;
+
+	for (size_t i = 0; i < plan->nr_chunks; i++) {
+		const struct instr_chunk *chunk = &plan->chunk[i];
+		uint8_t *to = chunk->offset < plan->code_len ?
+			      host->slab + chunk->offset :
+			      host->annex + (chunk->offset - plan->code_len);
+
+		memcpy(to, chunk->bytes, chunk->len);
+	}
 }
 
 static int slab_map(struct host *host, struct instr_err *err)
 {
 	const struct instr_plan *plan = host->plan;
 	const char *path = instr_file_path(host->file);
-	uint8_t *want = host->base + plan->slab_start;
-	uint8_t *slab = mmap(want, slab_len(host), PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE,
-			     -1, 0);
 
-	if (slab != want)
+	host->slab = map_at(host->base + plan->slab_start, slab_len(host));
+	if (plan->annex_len)
+		host->annex = map_at(host->base + plan->annex_start, plan->annex_len);
+	if (!host->slab || (plan->annex_len && !host->annex))
 		return instr_fail(err, -EEXIST, "%s: the slab's place is taken", path);
-	host->slab = slab;
-	for (size_t i = 0; i < plan->nr_chunks; i++)
-		memcpy(slab + plan->chunk[i].offset, plan->chunk[i].bytes, plan->chunk[i].len);
-	if (mprotect(slab, plan->code_len, PROT_READ | PROT_EXEC))
+	slab_fill(host);
+	if (mprotect(host->slab, plan->code_len, PROT_READ | PROT_EXEC) ||
+	    (host->annex && mprotect(host->annex, plan->annex_len, PROT_READ | PROT_EXEC)))
 		return instr_fail(err, -EACCES, "%s: the slab can't be executed", path);
 	/* Nobody tells us of new threads. */
 	host_gate(host, INSTR_GATE_MANY, NULL, 0);
@@ -216,7 +244,8 @@ static int plan_somewhere(struct host *host, const struct instr_place *place, si
 }
 
 int host_prepare(struct host *host, const char *path, const char *const *globs,
-		 size_t nr_globs, uint64_t load, uint8_t top, struct instr_err *err)
+		 size_t nr_globs, uint64_t load, struct instr_distance distance,
+		 struct instr_err *err)
 {
 	CLEAN(file) struct instr_file *file = NULL;
 	CLEAN(free) struct instr_place *place = NULL;
@@ -233,8 +262,8 @@ int host_prepare(struct host *host, const char *path, const char *const *globs,
 		return code;
 	host->file = file;
 	host->base = (uint8_t *)(load + instr_file_text_vaddr(file, 0));
-	code = top ? plan_at(host, place, nr, (struct instr_distance){ top }, err) :
-		     plan_somewhere(host, place, nr, err);
+	code = distance.top ? plan_at(host, place, nr, distance, err) :
+			      plan_somewhere(host, place, nr, err);
 	if (code)
 		return code;
 	host->file = TAKE(file);

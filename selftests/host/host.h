@@ -5,7 +5,7 @@
  * does for traps what the module does.
  *
  *	host_handle_traps();
- *	if (!host_prepare(&host, path, globs, 1, load, 0, &err)) {
+ *	if (!host_prepare(&host, path, globs, 1, load, HOST_ANYWHERE, &err)) {
  *		host_show(&host, true);
  *		...
  *		host_show(&host, false);
@@ -28,18 +28,21 @@ struct host {
 	const struct instr_func *func;
 	struct instr_plan *plan;
 	uint8_t *base;		/* the address of position 0 */
-	uint8_t *slab;
+	uint8_t *slab, *annex;
 	struct host *next;
 };
+
+#define HOST_ANYWHERE	((struct instr_distance){ 0, 0 })
 
 /*
  * Plans the places that @globs name of the file at @path, which is mapped here,
  * loaded with @load (struct link_map: l_addr), and maps the slab. Nothing is shown
- * yet. @top: which of instr_distances(); 0: the first whose slab finds its place
+ * yet. @distance: of instr_distances(); HOST_ANYWHERE: the first whose slab finds its place
  * free. -EEXIST: none does; -ESTALE: the text here is not the file's.
  */
 int host_prepare(struct host *host, const char *path, const char *const *globs,
-		 size_t nr_globs, uint64_t load, uint8_t top, struct instr_err *err);
+		 size_t nr_globs, uint64_t load, struct instr_distance distance,
+		 struct instr_err *err);
 /* With @probes: shows them, else the file's own text. Pages are never left writable. */
 void host_show(const struct host *host, bool probes);
 /* Forgets a host that shows nothing; nobody is in its slab. */

@@ -130,7 +130,8 @@ static void prepare_all(void)
 	for (size_t i = 0; i < nr_mapped; i++) {
 		struct instr_err err = { 0 };
 
-		if (host_prepare(&host[nr_hosts], mapped[i].path, &all, 1, mapped[i].load, 0, &err))
+		if (host_prepare(&host[nr_hosts], mapped[i].path, &all, 1, mapped[i].load,
+				 HOST_ANYWHERE, &err))
 			report("%s", err.text);
 		else
 			nr_hosts++;

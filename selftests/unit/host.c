@@ -36,13 +36,13 @@
 
 /* ---- plans at work ---------------------------------------------------------- */
 
-/* As host_prepare(), of one glob, at the distance @top. */
+/* As host_prepare(), of one glob, at @distance. */
 static bool prepare(struct host *host, const char *path, const char *glob, uint64_t load,
-		    uint8_t top)
+		    struct instr_distance distance)
 {
 	struct instr_err err = { 0 };
 
-	if (CHECK(!host_prepare(host, path, &glob, 1, load, top, &err)))
+	if (CHECK(!host_prepare(host, path, &glob, 1, load, distance, &err)))
 		return true;
 	printf("# %s\n", err.text);
 	return false;
@@ -126,12 +126,12 @@ static void compare_behind_the_gate(const struct host *host)
 	compare_all(host, 1);
 }
 
-static void state_survives_at(uint8_t top)
+static void state_survives_at(struct instr_distance distance)
 {
 	unsigned long nr_traps = host_nr_traps();
 	struct host host;
 
-	if (!prepare(&host, "/proc/self/exe", "probe_*", self_load(), top))
+	if (!prepare(&host, "/proc/self/exe", "probe_*", self_load(), distance))
 		return;
 	host_show(&host, true);
 	compare_all(&host, 1);
@@ -179,7 +179,7 @@ static void compare_every_instruction(uint64_t gate)
 	struct host host;
 
 	if (!CHECK(nr > 100) ||
-	    !CHECK(!host_prepare(&host, "/proc/self/exe", glob, nr, self_load(), 0, &err)))
+	    !CHECK(!host_prepare(&host, "/proc/self/exe", glob, nr, self_load(), HOST_ANYWHERE, &err)))
 		return;
 	host_gate(&host, gate, NULL, 0);
 	host_show(&host, true);
@@ -217,7 +217,7 @@ static void state_survives_at_each_distance(void)
 
 	run_all_before();
 	for (; CHECK(distance) && distance->top; distance++)
-		state_survives_at(distance->top);
+		state_survives_at(*distance);
 }
 
 static void sites_are_what_they_should_be(void)
@@ -227,7 +227,7 @@ static void sites_are_what_they_should_be(void)
 	struct host host;
 
 	if (!CHECK(distance) ||
-	    !prepare(&host, "/proc/self/exe", "probe_*", self_load(), distance->top))
+	    !prepare(&host, "/proc/self/exe", "probe_*", self_load(), *distance))
 		return;
 	CHECK(host_site(&host, "probe_frame")->how == INSTR_HOW_JUMP);
 	CHECK(host_site(&host, "probe_many")->fragile == (distance->top != 0xcc));
@@ -257,7 +257,7 @@ static void counters_of_threads_are_exact(void)
 	struct host host;
 
 	if (!CHECK(distance) ||
-	    !prepare(&host, "/proc/self/exe", "probe_load", self_load(), distance->top))
+	    !prepare(&host, "/proc/self/exe", "probe_load", self_load(), *distance))
 		return;
 	host_show(&host, true);
 	for (int i = 0; i < 4; i++)
@@ -348,7 +348,7 @@ static void zlib_packs(void *lib, struct host *host)
 	host_show(host, false);
 }
 
-static void zlib_packs_at(uint8_t top)
+static void zlib_packs_at(struct instr_distance distance)
 {
 	char path[64];
 	void *lib = open_copy("/lib/x86_64-linux-gnu/libz.so.1", path);
@@ -356,7 +356,7 @@ static void zlib_packs_at(uint8_t top)
 
 	if (!CHECK(lib))
 		return;
-	if (prepare(&host, path, "*", load_of(lib), top)) {
+	if (prepare(&host, path, "*", load_of(lib), distance)) {
 		zlib_packs(lib, &host);
 		host_finish(&host);
 	}
@@ -367,9 +367,10 @@ static void zlib_packs_at(uint8_t top)
 static void zlib_packs_as_before(void)
 {
 	text_init();
-	zlib_packs_at(0xcc);
-	zlib_packs_at(0x06);
-	zlib_packs_at(0x3f);
+	zlib_packs_at((struct instr_distance){ 0xcc, 0xe8 });
+	zlib_packs_at((struct instr_distance){ 0xcc, 0 });
+	zlib_packs_at((struct instr_distance){ 0x06, 0 });
+	zlib_packs_at((struct instr_distance){ 0x3f, 0 });
 }
 
 static const char *const math[] = {
@@ -403,7 +404,7 @@ static void math_computes_as_before(void)
 	if (!CHECK(lib))
 		return;
 	math_run(lib, math_results[0]);
-	if (prepare(&host, path, "*", load_of(lib), 0xcc)) {
+	if (prepare(&host, path, "*", load_of(lib), HOST_ANYWHERE)) {
 		host_show(&host, true);
 		math_run(lib, math_results[1]);
 		host_show(&host, false);
@@ -543,13 +544,13 @@ static struct link_map *libc_map(void)
 	return map;
 }
 
-static void libc_works_at(uint8_t top)
+static void libc_works_at(struct instr_distance distance)
 {
 	struct link_map *map = libc_map();
 	bool good[8];
 	struct host host;
 
-	if (!CHECK(map) || !prepare(&host, map->l_name, "*", map->l_addr, top))
+	if (!CHECK(map) || !prepare(&host, map->l_name, "*", map->l_addr, distance))
 		return;
 	host_show(&host, true);
 	good[0] = libc_sorts();
@@ -571,8 +572,8 @@ static void libc_works_at(uint8_t top)
 
 static void libc_of_this_process_works(void)
 {
-	libc_works_at(0xcc);
-	libc_works_at(0x06);
+	libc_works_at((struct instr_distance){ 0xcc, 0xe8 });
+	libc_works_at((struct instr_distance){ 0x06, 0 });
 }
 
 int main(void)

@@ -75,16 +75,21 @@ static void close_file(void)
 static bool in_code(int64_t position, uint64_t len)
 {
 	uint64_t offset = (uint64_t)(position - plan->slab_start);
+	uint64_t in_annex = (uint64_t)(position - plan->annex_start);
 
-	return position >= plan->slab_start && offset <= plan->code_len &&
-	       len <= plan->code_len - offset;
+	return (offset <= plan->code_len && len <= plan->code_len - offset) ||
+	       (in_annex <= plan->annex_len && len <= plan->annex_len - in_annex);
 }
 
 /* The bytes at @position; NULL: not all of them are in one chunk. */
 static const uint8_t *code_at(int64_t position, uint64_t len)
 {
 	uint64_t offset = (uint64_t)(position - plan->slab_start);
+	uint64_t in_annex = (uint64_t)(position - plan->annex_start);
 	size_t first = 0, end = plan->nr_chunks;
+
+	if (in_annex < plan->annex_len)
+		offset = plan->code_len + in_annex;
 
 	while (first + 1 < end) {
 		size_t middle = first + (end - first) / 2;
@@ -127,6 +132,20 @@ static bool patch_leads_to_slot(const struct instr_plan_site *site)
 	       insn.kind == (site->calls ? INSN_CALL : INSN_JMP) && insn.len == site->patch_len && site->patch_len <= INSTR_SITE_MAX &&
 	       (int64_t)site->offset + insn.target == site->slot &&
 	       site->offset % PAGE + site->patch_len <= PAGE;
+}
+
+/* With the first byte of the call that stays. */
+static bool annex_jump_leads_to_slot(const struct instr_plan_site *site)
+{
+	uint8_t jump[5] = { [4] = 0xe8 };
+	struct insn insn;
+
+	memcpy(jump, site->new, 4);
+	return site->patch_len == 4 && site->fragile && site->window_len == 4 && site->returns &&
+	       file_text(file)[site->offset + 4 - file->text->p_offset] == 0xe8 &&
+	       insn_decode(jump, 5, &insn) && insn.kind == INSN_JMP &&
+	       (int64_t)site->offset + insn.target == site->slot &&
+	       (uint64_t)(site->slot - plan->annex_start) < plan->annex_len;
 }
 
 static bool slot_leads_to_block(const struct instr_plan_site *site)
@@ -249,7 +268,9 @@ static void sites_are_sound(void)
 			bad += site->reason < INSTR_REASON_SIGNAL_FRAME;
 			continue;
 		}
-		bool good = CHECK(patch_leads_to_slot(site)) && CHECK(slot_leads_to_block(site)) &&
+		bool good = CHECK(site->annex ? annex_jump_leads_to_slot(site) :
+						patch_leads_to_slot(site)) &&
+			    CHECK(slot_leads_to_block(site)) &&
 			    CHECK(block_decodes(site)) && CHECK(boundaries_are_led_on(site)) &&
 			    CHECK(window_is_whole(site)) && CHECK(counter_is_its_own(site, counter));
 
@@ -287,27 +308,50 @@ static void chunks_are_sparse(void)
 	for (size_t i = 0; i < plan->nr_chunks; i++) {
 		const struct instr_chunk *chunk = &plan->chunk[i];
 
-		bad += !chunk->len || chunk->offset + chunk->len > plan->code_len;
+		bad += !chunk->len || chunk->offset + chunk->len > plan->code_len + plan->annex_len;
+		bad += chunk->offset < plan->code_len &&
+		       chunk->offset + chunk->len > plan->code_len;
 		bad += i && chunk->offset / PAGE <= (chunk[-1].offset + chunk[-1].len - 1) / PAGE;
 	}
 	CHECK(!bad);
 }
 
-static void descriptor_tells_the_slab(void)
+/* The code's, or the annex's. */
+static void descriptor_tells(int64_t start, uint64_t len, bool annex)
 {
+	const uint8_t *bytes = code_at(start, sizeof(struct instr_descriptor));
 	struct instr_descriptor d;
 
-	CHECK(plan->chunk[0].offset == 0 && plan->chunk[0].len >= sizeof(d));
-	memcpy(&d, plan->chunk[0].bytes, sizeof(d));
+	if (!CHECK(bytes))
+		return;
+	memcpy(&d, bytes, sizeof(d));
 	CHECK(!memcmp(d.magic, "\x7finstr\0\1", 8));
-	CHECK(d.start == plan->slab_start && d.length == plan->code_len);
+	CHECK(d.start == start && d.length == len);
 	CHECK(d.nr == plan->nr_sites && d.reference == sizeof(struct instr_control));
 	for (size_t i = 0; i < plan->nr; i++) {
 		const struct instr_plan_site *site = &plan->site[i];
 
-		if (site->how == INSTR_HOW_JUMP && site->patch_len == 5)
+		if (site->how == INSTR_HOW_JUMP && site->patch_len <= 5 && site->annex == annex)
 			CHECK((int64_t)site->offset + d.distance == site->slot);
 	}
+}
+
+static void descriptors_tell_the_slab(void)
+{
+	CHECK(plan->chunk[0].offset == 0);
+	descriptor_tells(plan->slab_start, plan->code_len, false);
+	if (plan->annex_len)
+		descriptor_tells(plan->annex_start, plan->annex_len, true);
+}
+
+/* A file has calls behind 4 bytes; they are left alone where a distance has an annex. */
+static void annex_has_its_sites(void)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < plan->nr; i++)
+		nr += plan->site[i].annex;
+	CHECK(!nr == !plan->annex_len && (nr || !plan->distance.annex));
 }
 
 /* ---- files ------------------------------------------------------------------ */
@@ -324,7 +368,8 @@ static void plan_is_sound(const char *path)
 		pieces_do_not_overlap();
 		kernel_can_take_it();
 		chunks_are_sparse();
-		descriptor_tells_the_slab();
+		descriptors_tell_the_slab();
+		annex_has_its_sites();
 		instr_plan_destroy(plan);
 		plan = NULL;
 	}
@@ -553,6 +598,35 @@ __asm__(".pushsection .text\n"
 	"BORINGSSL_bcm_text_end:\n"
 	".popsection");
 
+__asm__(".pushsection .text\n"
+	FUNCTION("calls_behind") "\tsub $8,%rsp\n\tcall self_taken\n\tadd $8,%rsp\n"
+	FUNCTION_END("calls_behind")
+	".popsection");
+
+/* The call's first byte is the last of the jump: it can't become int3. */
+static void call_behind_may_be_probed_too(void)
+{
+	const char *const globs[] = { "calls_behind", "calls_behind+4" };
+	CLEAN(free) struct instr_place *place = NULL;
+	struct instr_err err = { 0 };
+	size_t nr;
+
+	for (size_t n = 1; n <= 2; n++) {
+		if (!CHECK(open_file("/proc/self/exe")) ||
+		    !CHECK(!instr_places_match(file, globs, n, &place, &nr, &err)) ||
+		    !CHECK(!instr_plan_create(file, place, nr, instr_distances(file)[0], &plan,
+					      &err)))
+			return;
+		CHECK(plan->nr == n && plan->site[0].annex == (n == 1));
+		CHECK(plan->site[0].how == (n == 1 ? INSTR_HOW_JUMP : INSTR_HOW_TRAP));
+		CHECK(n == 1 || plan->site[1].how == INSTR_HOW_TRAP);
+		kernel_can_take_it();
+		close_file();
+		clean_free(&place);
+	}
+	place = NULL;
+}
+
 static const struct instr_plan_site *site_called(const char *name)
 {
 	for (size_t i = 0; i < plan->nr; i++) {
@@ -657,5 +731,6 @@ int main(int argc, char **argv)
 	RUN(counts_are_sums_of_shards);
 	RUN(functions_may_overlap);
 	RUN(text_that_is_read_is_left_alone);
+	RUN(call_behind_may_be_probed_too);
 	return tap_done();
 }

@@ -141,6 +141,32 @@ static void calls_stay_calls(void)
 	CHECK(trap_inside(0, "e805000000") && !site.calls);
 }
 
+/* Where a call stands behind 4 bytes, the jump ends in its opcode. */
+static void calls_behind_are_left_alone(void)
+{
+	text.distance.annex = 0xe8;
+	plan_hex(0xcc, "4883ec08" "e800000000" TEN_NOPS "c3");
+	CHECK(jump("e9cccccc", 4) && site.annex && site.fragile && site.returns);
+	CHECK(site.nr_moved == 1 && site.moved[0].old_len == 4);
+	plan_hex(0xcc, "55" "4889e5" "e800000000" TEN_NOPS "c3");
+	CHECK(jump("e9cccccc", 4) && site.annex && site.nr_moved == 2);
+	plan_at(0xcc, 4092, "4883ec08" "e800000000" "c3", 10, 0);	/* across two pages */
+	CHECK(jump("e9cccccc", 4) && site.annex);
+	plan_hex(0xcc, "4883ec08" "e800000000" "ebf9" "c3");	/* a branch to the call */
+	CHECK(jump("e9cccccc", 4) && site.annex);
+	plan_hex(0xcc, "55" "4889e5" "e800000000" "ebf6" "c3");	/* into the jump */
+	CHECK(trap(INSTR_REASON_LOOP) && !site.annex);
+	plan_hex(0xcc, "4883ec08" "e900000000" TEN_NOPS "c3");
+	CHECK(jump("e9cccccccc", 9) && !site.annex);
+	plan_hex(0xcc, "4883ec08" "48e800000000" TEN_NOPS "c3");
+	CHECK(jump("e9cccccccc", 10) && !site.annex);
+	plan_hex(0xcc, "4883ec" "e8" "e800000000" TEN_NOPS "c3");
+	CHECK(site.annex && site.old[3] == 0xe8);
+	text.distance.annex = 0;
+	plan_hex(0xcc, "4883ec08" "e800000000" TEN_NOPS "c3");
+	CHECK(jump("e9cccccccc", 9) && !site.annex);
+}
+
 static void short_functions_trap(void)
 {
 	plan_at(0xcc, 0, "31c0" "c3" "5589", 3, 0);
@@ -281,6 +307,7 @@ int main(void)
 	RUN(jump_where_all_is_well);
 	RUN(prefixes_avoid_the_last_byte);
 	RUN(calls_stay_calls);
+	RUN(calls_behind_are_left_alone);
 	RUN(short_functions_trap);
 	RUN(padding_is_taken);
 	RUN(neighbours_are_not_touched);

@@ -106,9 +106,10 @@ static int match(struct target *target, struct instr_err *err)
 				  &target->chosen, &target->nr, err);
 }
 
-static uint64_t slab_vaddr(const struct instr_plan *plan, const struct instr_map *map)
+/* Where in the process the position lies, if the file is mapped there by @map. */
+static uint64_t position_vaddr(const struct instr_map *map, int64_t position)
 {
-	return map->start - map->offset + (uint64_t)plan->slab_start;
+	return map->start - map->offset + (uint64_t)position;
 }
 
 /*
@@ -124,6 +125,16 @@ static bool has_old_slab(const struct instr_maps *maps, uint64_t start)
 	return false;
 }
 
+static bool has_room(const struct instr_maps *maps, const struct instr_plan *plan,
+		     const struct instr_map *map)
+{
+	return instr_maps_is_free(maps, position_vaddr(map, plan->slab_start),
+				  instr_plan_len(plan)) &&
+	       (!plan->annex_len ||
+		instr_maps_is_free(maps, position_vaddr(map, plan->annex_start),
+				   plan->annex_len));
+}
+
 /*
  * How often the file is mapped; *free tells whether each has room for its slab,
  * *sure whether that is certain.
@@ -136,16 +147,14 @@ static size_t find_room(const struct instr_maps *maps, const struct instr_plan *
 
 	*free = *sure = true;
 	for (size_t i = 0; i < maps->nr; i++) {
-		uint64_t start = slab_vaddr(plan, &maps->map[i]);
 		bool old;
 
 		if (!instr_map_is(maps, &maps->map[i], fd))
 			continue;
 		nr++;
-		old = has_old_slab(maps, start);
+		old = has_old_slab(maps, position_vaddr(&maps->map[i], plan->slab_start));
 		*sure &= !old;
-		*free &= old || instr_maps_is_free(maps, start,
-						   instr_plan_len(plan));
+		*free &= old || has_room(maps, plan, &maps->map[i]);
 	}
 	return nr;
 }
@@ -157,10 +166,17 @@ static int take_room(struct instr_maps *maps, const struct instr_plan *plan,
 	int fd = instr_file_fd(plan->file);
 	int code = 0;
 
-	for (size_t i = 0, nr = maps->nr; i < nr && !code; i++)
-		if (instr_map_is(maps, &maps->map[i], fd))
-			code = instr_maps_take(maps, slab_vaddr(plan, &maps->map[i]),
-					       instr_plan_len(plan), err);
+	for (size_t i = 0, nr = maps->nr; i < nr && !code; i++) {
+		const struct instr_map map = maps->map[i];
+
+		if (!instr_map_is(maps, &map, fd))
+			continue;
+		code = instr_maps_take(maps, position_vaddr(&map, plan->slab_start),
+				       instr_plan_len(plan), err);
+		if (!code && plan->annex_len)
+			code = instr_maps_take(maps, position_vaddr(&map, plan->annex_start),
+					       plan->annex_len, err);
+	}
 	return code;
 }
 

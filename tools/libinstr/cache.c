@@ -34,7 +34,8 @@ struct cache_head {
 	uint64_t funcs, text;		/* hashes */
 	uint64_t sum;			/* of all there is, with 0 here */
 	uint64_t nr, nr_counters, code_len, data_len, layout, cells;
-	int64_t slab_start;
+	int64_t slab_start, annex_start;
+	uint64_t annex_len;
 	uint32_t nr_shards, shard_len;
 	uint8_t has_rdpid, pad[7];
 };
@@ -89,8 +90,8 @@ static bool cache_path(const struct instr_plan *plan, char *path)
 	if (!build_id || !cache_folder(path) || !*path)
 		return false;
 	len = strlen(path);
-	return (size_t)snprintf(path + len, PATH_LEN - len, "/%s-%02x-%u", build_id,
-				plan->distance.top, plan->nr_cells) < PATH_LEN - len;
+	return (size_t)snprintf(path + len, PATH_LEN - len, "/%s-%02x%02x-%u", build_id,
+				plan->distance.top, plan->distance.annex, plan->nr_cells) < PATH_LEN - len;
 }
 
 /* Nobody else may tell us where code is to lie. */
@@ -156,6 +157,8 @@ static void plan_take(struct instr_plan *plan, const struct cache_head *head)
 	plan->layout = head->layout;
 	plan->cells = head->cells;
 	plan->slab_start = head->slab_start;
+	plan->annex_start = head->annex_start;
+	plan->annex_len = head->annex_len;
 	plan->nr_shards = head->nr_shards;
 	plan->shard_len = head->shard_len;
 }
@@ -203,6 +206,8 @@ static void head_init(struct cache_head *head, const struct instr_plan *plan,
 		.layout = plan->layout,
 		.cells = plan->cells,
 		.slab_start = plan->slab_start,
+		.annex_start = plan->annex_start,
+		.annex_len = plan->annex_len,
 		.nr_shards = plan->nr_shards,
 		.shard_len = plan->shard_len,
 		.has_rdpid = machine_here()->has_rdpid,

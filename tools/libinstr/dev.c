@@ -217,6 +217,8 @@ int instr_dev_overlay_create(struct instr_dev *dev, struct instr_plan *plan,
 		.data_len = plan->data_len,
 		.kept_len = plan->kept_len,
 		.layout = plan->layout,
+		.annex_start = plan->annex_start,
+		.annex_len = plan->annex_len,
 	};
 	int code = dev_call(dev, INSTR_OVERLAY_CREATE, &arg);
 

@@ -328,8 +328,14 @@ static void file_read_build_id(struct instr_file *file)
  * No zeros: that ends the list. The header says what a distance is. Downwards
  * first: upwards there may come a heap, which is not there yet.
  */
-static const uint8_t tops_anywhere[] = { 0xcc, 0xea, 0xd6, 0x06, 0x0e, 0x16, 0x1e, 0x3f, 0x60, 0 };
-static const uint8_t tops_fixed[] = { 0x61, 0x60, 0x3f, 0x37, 0x2f, 0x27, 0x1f, 0 };
+static const struct instr_distance anywhere[] = {
+	{ 0xcc, 0xe8 }, { 0xcc, 0 }, { 0xea, 0 }, { 0xd6, 0 }, { 0x06, 0 }, { 0x0e, 0 },
+	{ 0x16, 0 }, { 0x1e, 0 }, { 0x3f, 0 }, { 0x60, 0 }, { 0, 0 },
+};
+static const struct instr_distance fixed[] = {
+	{ 0x61, 0 }, { 0x60, 0 }, { 0x3f, 0 }, { 0x37, 0 }, { 0x2f, 0 }, { 0x27, 0 },
+	{ 0x1f, 0 }, { 0, 0 },
+};
 
 /* Would the slab lie in the file's own image, or outside of the address space? */
 static bool distance_is_sane(const struct instr_file *file, uint8_t top)
@@ -353,12 +359,13 @@ static bool distance_is_sane(const struct instr_file *file, uint8_t top)
 
 static void file_choose_distances(struct instr_file *file)
 {
-	const uint8_t *top = file->fixed ? tops_fixed : tops_anywhere;
+	const struct instr_distance *distance = file->fixed ? fixed : anywhere;
 	size_t nr = 0;
 
-	for (; *top; top++) {
-		if (distance_is_sane(file, *top))
-			file->distance[nr++].top = *top;
+	for (; distance->top; distance++) {
+		if (distance_is_sane(file, distance->top) &&
+		    (!distance->annex || distance_is_sane(file, distance->annex)))
+			file->distance[nr++] = *distance;
 	}
 }
 

@@ -173,12 +173,18 @@ const char *instr_reason_text(enum instr_reason reason);
  * int3 (TT: an opcode that is invalid in 64-bit mode, or 0xCC too), wherever
  * the old instruction boundaries were, and the slot's address gives its site.
  *
+ * Where a call begins at byte 4, with its opcode, E8, that byte can stay as it is: the
+ * jump CC CC CC E8 leads to an image at another distance, the annex. So the call is
+ * not moved, its return is predicted, and what it pushes is right by itself. Such a
+ * site is fragile.
+ *
  * Where TT is not 0xCC and would lie on an old boundary, up to three prefixes
  * (2E.. 48 E9 CC CC CC TT) shift the jump, and its slot with it: position
  * o + patch_len + rel32.
  */
 struct instr_distance {
 	uint8_t top;		/* TT */
+	uint8_t annex;		/* the last byte of jumps into the annex; 0: there is none */
 };
 
 /* Candidates, the best first; ends with top == 0. Depends on instr_file_fixed(). */
@@ -218,6 +224,7 @@ struct instr_plan_site {
 	bool flags_live;	/* the interceptor must keep the flags */
 	bool callee_flags_dead;	/* what is called directly in the window ignores them */
 	bool calls;		/* a call is patched: it pushes what the old one did */
+	bool annex;		/* its slot is in the annex */
 	bool returns;		/* a jump back follows the displaced code */
 	uint8_t old[INSTR_WINDOW_MAX];
 	uint8_t new[INSTR_SITE_MAX];
@@ -253,7 +260,7 @@ struct instr_cell {
 
 /* A run of slab code. */
 struct instr_chunk {
-	uint64_t offset;	/* in the slab's code */
+	uint64_t offset;	/* in the slab's code; from code_len on: in the annex */
 	uint64_t len;
 	const uint8_t *bytes;	/* belongs to the plan */
 };
@@ -274,6 +281,8 @@ struct instr_plan {
 	uint64_t cells;		/* offset of the first in the slab's code */
 	uint64_t kept_len;	/* bytes behind the data: a word for each cell */
 	int64_t slab_start;	/* position; page-aligned, as the lengths are */
+	int64_t annex_start;	/* the same, where annex_len is not 0 */
+	uint64_t annex_len;
 	uint64_t code_len;
 	uint64_t data_len;
 	uint64_t layout;	/* as struct instr_overlay_create wants it */
@@ -318,7 +327,7 @@ const struct instr_trap *instr_plan_trap(const struct instr_plan *plan, uint64_t
 uint64_t instr_plan_count(const struct instr_plan *plan,
 			  const struct instr_plan_site *site, const void *data);
 
-/* Bytes of the whole slab. */
+/* Bytes of the whole slab, but for the annex. */
 static inline uint64_t instr_plan_len(const struct instr_plan *plan)
 {
 	return plan->code_len + plan->data_len + plan->kept_len;

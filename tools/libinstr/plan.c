@@ -124,7 +124,7 @@ static int check_distance(const struct instr_file *file, struct instr_distance d
 			  struct instr_err *err)
 {
 	for (const struct instr_distance *known = file->distance; known->top; known++) {
-		if (known->top == distance.top)
+		if (known->top == distance.top && known->annex == distance.annex)
 			return 0;
 	}
 	return instr_fail(err, -EINVAL, "%s: a slab can't lie at distance %02x", file->path,
@@ -141,8 +141,8 @@ static void text_set_bounds(struct site_text *text, const struct instr_file *fil
 	uint64_t end = file->text->p_offset + text->len;
 	uint64_t overflow = text->funcs->nr * (INSTR_BLOCK_MAX + BLOCK_SLOW_MAX);
 
-	text->lowest = slab_start(text->distance, file->text->p_offset);
-	text->highest = slab_start(text->distance, end) + (int64_t)(4 * PAGE + overflow) +
+	text->lowest = slab_start(text->distance.top, file->text->p_offset);
+	text->highest = slab_start(text->distance.top, end) + (int64_t)(4 * PAGE + overflow) +
 			nr_cells * (int64_t)sizeof(struct instr_cell);
 }
 
@@ -316,7 +316,11 @@ static int check_room(const struct instr_plan *plan, struct instr_err *err)
 {
 	int64_t end = plan->slab_start + (int64_t)instr_plan_len(plan);
 
-	if (segment_overlaps(plan->file, plan->slab_start, end))
+	int64_t annex_end = plan->annex_start + (int64_t)plan->annex_len;
+
+	if (segment_overlaps(plan->file, plan->slab_start, end) ||
+	    segment_overlaps(plan->file, plan->annex_start, annex_end) ||
+	    (plan->annex_start < end && plan->slab_start < annex_end))
 		return instr_fail(err, -ENOSPC, "%s: the slab would lie in the file's own image",
 				  plan->file->path);
 	return 0;
@@ -351,7 +355,7 @@ static int plan_layout(struct instr_plan *plan, struct instr_err *err)
 
 	if (!first)
 		return fail_none(plan, err);
-	plan->slab_start = slab_start(plan->distance, first->offset);
+	plan->slab_start = slab_start(plan->distance.top, first->offset);
 	code = slab_lay_out(plan, err);
 	if (code)
 		return code;
@@ -451,8 +455,9 @@ static void keep_windows_apart(struct instr_plan *plan, const struct site_text *
 	for (size_t i = 0; i + 1 < plan->nr; i++) {
 		struct instr_plan_site *site = &plan->site[i];
 
+		/* The last byte of a jump into the annex is not displaced, but must stay. */
 		if (site->how == INSTR_HOW_JUMP && site_is_text(&site[1]) &&
-		    site->offset + site->window_len > site[1].offset)
+		    site->offset + site->window_len + site->annex > site[1].offset)
 			site_plan_trap(text, site->place, INSTR_REASON_PROBE, site);
 	}
 }

@@ -7,6 +7,8 @@
  * but slow. A jump is refused for speed (the function branches into it) where it
  * is not for correctness (it would reach into something else).
  *
+ * The last byte may also be the opcode of a call that stands there: see libinstr.h.
+ *
  * Where the last byte is not 0xCC but an invalid opcode, a debugger that writes
  * int3 over it would change where the jump leads. Prefixes move the jump's bytes
  * behind the old boundaries, so that there is none at that byte; if that is not
@@ -221,6 +223,38 @@ static bool entry_is_call(const struct site_text *text, const struct entry *entr
 	       !jump_reason(text, entry, 0);
 }
 
+/* Bytes of a jump whose last one is that of the text. */
+#define ANNEX_LEN (JUMP_LEN - 1)
+
+/* Does a call stand where the last byte of a jump would be? */
+static bool entry_has_call_behind(const struct site_text *text, const struct entry *entry)
+{
+	for (size_t i = 0; i < entry->nr; i++) {
+		if (entry->at[i] == ANNEX_LEN)
+			return entry->insn[i].kind == INSN_CALL &&
+			       entry->code[ANNEX_LEN] == text->distance.annex;
+	}
+	return false;
+}
+
+static bool annex_is_sound(const struct site_text *text, const struct entry *entry)
+{
+	return entry_has_call_behind(text, entry) &&
+	       entry->offset % PAGE + ANNEX_LEN <= PAGE &&
+	       !(entry->targets & bits(1, ANNEX_LEN - 1)) &&
+	       !selfread_reason(&text->selfread, entry->vaddr, ANNEX_LEN);
+}
+
+/* A debugger's int3 at the call would change where the jump leads. */
+static void write_annex_jump(struct instr_plan_site *site)
+{
+	memcpy(site->new, "\xe9\xcc\xcc\xcc", ANNEX_LEN);
+	site->patch_len = ANNEX_LEN;
+	site->how = INSTR_HOW_JUMP;
+	site->annex = true;
+	site->fragile = true;
+}
+
 static void write_jump(struct instr_plan_site *site, struct instr_distance distance,
 		       unsigned int prefixes)
 {
@@ -250,6 +284,10 @@ static void site_choose_patch(const struct site_text *text, const struct entry *
 {
 	enum instr_reason reason = jump_reason(text, entry, 0);
 
+	if (annex_is_sound(text, entry)) {
+		write_annex_jump(site);
+		return;
+	}
 	site->calls = entry_is_call(text, entry);
 	for (unsigned int prefixes = 0; prefixes <= PREFIXES_MAX; prefixes++) {
 		if (jump_is_sound(text, entry, prefixes) && !jump_reason(text, entry, prefixes)) {

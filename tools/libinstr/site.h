@@ -22,9 +22,14 @@ struct site_text {
 };
 
 /* The displacement that is the same for all sites: 0xTTCCCCCC. */
+static inline int32_t top_rel32(uint8_t top)
+{
+	return (int32_t)((uint32_t)top << 24 | 0xcccccc);
+}
+
 static inline int32_t distance_rel32(struct instr_distance distance)
 {
-	return (int32_t)((uint32_t)distance.top << 24 | 0xcccccc);
+	return top_rel32(distance.top);
 }
 
 /*

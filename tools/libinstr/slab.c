@@ -18,8 +18,13 @@
  * The data is the control block and, in shards, the counters. The first shard is
  * for the only thread of a process, the others for one processor each.
  *
+ * The annex, where there is one, is another region with a descriptor of its own:
+ *
+ *	| descriptor |  slots of some sites: the text's image at another distance |
+ *	code_len                                             code_len + annex_len
+ *
  * What is in use is listed as chunks, in the order in which it is laid out:
- * descriptor, slots, overflow, cells. Between them the code is zero.
+ * descriptor, slots, overflow, cells, annex. Between them the code is zero.
  */
 
 #include "slab.h"
@@ -67,28 +72,39 @@ static uint64_t page_up(uint64_t len)
 }
 
 /* From a site to its slot, prefixes aside. */
-static int64_t slab_distance(struct instr_distance distance)
+static int64_t slab_distance(uint8_t top)
 {
-	return JUMP_LEN + (int64_t)distance_rel32(distance);
+	return JUMP_LEN + (int64_t)top_rel32(top);
 }
 
-int64_t slab_start(struct instr_distance distance, uint64_t offset)
+int64_t slab_start(uint8_t top, uint64_t offset)
 {
-	int64_t slot = (int64_t)offset + slab_distance(distance);
+	int64_t slot = (int64_t)offset + slab_distance(top);
 
 	return (slot & ~(int64_t)(PAGE - 1)) - (int64_t)PAGE;
 }
 
 /* ---- chunks ----------------------------------------------------------------- */
 
-/* Nothing is laid out before what was already, so only the last can grow. */
+static uint64_t code_offset(const struct instr_plan *plan, int64_t position)
+{
+	uint64_t in_annex = (uint64_t)(position - plan->annex_start);
+
+	return in_annex < plan->annex_len ? plan->code_len + in_annex :
+					    (uint64_t)(position - plan->slab_start);
+}
+
+/*
+ * Nothing is laid out before what was already, so only the last can grow, but not into
+ * the annex.
+ */
 static int chunk_cover(struct instr_plan *plan, int64_t position, uint64_t len,
 		       struct instr_err *err)
 {
-	uint64_t offset = (uint64_t)(position - plan->slab_start);
+	uint64_t offset = code_offset(plan, position);
 	struct instr_chunk *last = plan->nr_chunks ? &plan->chunk[plan->nr_chunks - 1] : NULL;
 
-	if (last && offset <= page_up(last->offset + last->len)) {
+	if (last && offset <= page_up(last->offset + last->len) && offset != plan->code_len) {
 		last->len = offset + len - last->offset;
 		return 0;
 	}
@@ -101,7 +117,7 @@ static int chunk_cover(struct instr_plan *plan, int64_t position, uint64_t len,
 /* The chunk with what lies at @position. */
 static const struct instr_chunk *chunk_find(const struct instr_plan *plan, int64_t position)
 {
-	uint64_t offset = (uint64_t)(position - plan->slab_start);
+	uint64_t offset = code_offset(plan, position);
 	size_t first = 0, end = plan->nr_chunks;
 
 	while (first < end) {
@@ -119,7 +135,7 @@ static const uint8_t *slab_bytes(const struct instr_plan *plan, int64_t position
 {
 	const struct instr_chunk *chunk = chunk_find(plan, position);
 
-	return chunk->bytes + ((uint64_t)(position - plan->slab_start) - chunk->offset);
+	return chunk->bytes + (code_offset(plan, position) - chunk->offset);
 }
 
 const uint8_t *instr_plan_block(const struct instr_plan *plan,
@@ -130,14 +146,15 @@ const uint8_t *instr_plan_block(const struct instr_plan *plan,
 
 /* ---- places ----------------------------------------------------------------- */
 
-/* The next jump site behind @site; NULL: it is the last. */
+/* The next jump site behind @site that has its slot in the same image; NULL: none. */
 static const struct instr_plan_site *next_jump(const struct instr_plan *plan,
 					       const struct instr_plan_site *site)
 {
 	const struct instr_plan_site *end = plan->site + plan->nr;
+	bool annex = site->annex;
 
 	for (site++; site < end; site++) {
-		if (site->how == INSTR_HOW_JUMP)
+		if (site->how == INSTR_HOW_JUMP && site->annex == annex)
 			return site;
 	}
 	return NULL;
@@ -145,6 +162,8 @@ static const struct instr_plan_site *next_jump(const struct instr_plan *plan,
 
 static int64_t site_slot(const struct instr_plan *plan, const struct instr_plan_site *site)
 {
+	if (site->annex)
+		return (int64_t)site->offset + slab_distance(plan->distance.annex);
 	return (int64_t)site->offset + site->patch_len + distance_rel32(plan->distance);
 }
 
@@ -160,13 +179,13 @@ static uint64_t slot_len(const struct instr_plan_site *site)
 	return site->block == site->slot ? site->block_len : JUMP_LEN;
 }
 
-/* All slots; *@end becomes the position behind the last. */
-static void lay_out_slots(struct instr_plan *plan, int64_t *end)
+/* All slots, of the annex or not; *@end becomes the position behind the last. */
+static void lay_out_slots(struct instr_plan *plan, bool annex, int64_t *end)
 {
 	for (size_t i = 0; i < plan->nr; i++) {
 		struct instr_plan_site *site = &plan->site[i];
 
-		if (site->how != INSTR_HOW_JUMP)
+		if (site->how != INSTR_HOW_JUMP || site->annex != annex)
 			continue;
 		site->slot = site_slot(plan, site);
 		if (block_fits(plan, site))
@@ -192,6 +211,20 @@ static void lay_out_overflow(struct instr_plan *plan, int64_t *end)
 			site->slot = site->block;
 		*end += site->block_len;
 	}
+}
+
+static void lay_out_annex(struct instr_plan *plan)
+{
+	const struct instr_plan_site *first = plan->site, *last = first + plan->nr;
+	int64_t end;
+
+	while (first < last && !first->annex)
+		first++;
+	if (first == last)
+		return;
+	plan->annex_start = slab_start(plan->distance.annex, first->offset);
+	lay_out_slots(plan, true, &end);
+	plan->annex_len = page_up((uint64_t)(end - plan->annex_start));
 }
 
 static uint64_t counter_offset(size_t counter)
@@ -256,7 +289,7 @@ uint64_t slab_cell_owner(const struct instr_plan_site *site)
 
 static int slab_check_limits(const struct instr_plan *plan, struct instr_err *err)
 {
-	if (plan->code_len > INSTR_CODE_MAX || plan->data_len > INSTR_DATA_MAX)
+	if (plan->code_len + plan->annex_len > INSTR_CODE_MAX || plan->data_len > INSTR_DATA_MAX)
 		return instr_fail(err, -E2BIG, "%s: too much code to instrument at once",
 				  plan->file->path);
 	return 0;
@@ -266,7 +299,8 @@ int slab_lay_out(struct instr_plan *plan, struct instr_err *err)
 {
 	int64_t end = plan->slab_start + (int64_t)PAGE;
 
-	lay_out_slots(plan, &end);
+	lay_out_slots(plan, false, &end);
+	lay_out_annex(plan);
 	lay_out_overflow(plan, &end);
 	lay_out_cells(plan, &end);
 	lay_out_data(plan);
@@ -277,16 +311,16 @@ int slab_lay_out(struct instr_plan *plan, struct instr_err *err)
 /* All that blocks are made of. */
 uint64_t slab_layout(const struct instr_plan *plan)
 {
-	const uint64_t common[] = { SLAB_LAYOUT_VERSION, plan->distance.top, plan->nr_shards,
-				    plan->nr_cells, machine_here()->has_rdpid };
+	const uint64_t common[] = { SLAB_LAYOUT_VERSION, plan->distance.top,
+				    plan->distance.annex, plan->nr_shards, plan->nr_cells,
+				    machine_here()->has_rdpid };
 	uint64_t layout = hash_bytes(HASH_INIT, common, sizeof(common));
 
 	for (size_t i = 0; i < plan->nr; i++) {
 		const struct instr_plan_site *site = &plan->site[i];
-		const uint8_t kind[8] = { site->how, site->flags_live,
-					  site->callee_flags_dead, site->returns,
-					  site->window_len, site->nr_moved, site->patch_len,
-					  site->calls };
+		const uint8_t kind[] = { site->how, site->flags_live, site->callee_flags_dead,
+					 site->returns, site->window_len, site->nr_moved,
+					 site->patch_len, site->calls, site->annex };
 		const int64_t place[] = { site->slot, site->block, site->slow,
 					  (int64_t)site->counter, (int64_t)site->offset };
 
@@ -297,14 +331,14 @@ uint64_t slab_layout(const struct instr_plan *plan)
 	return layout ? layout : 1;
 }
 
-static int cover_slots(struct instr_plan *plan, struct instr_err *err)
+static int cover_slots(struct instr_plan *plan, bool annex, struct instr_err *err)
 {
 	int code = 0;
 
 	for (size_t i = 0; i < plan->nr && !code; i++) {
 		const struct instr_plan_site *site = &plan->site[i];
 
-		if (site->how == INSTR_HOW_JUMP)
+		if (site->how == INSTR_HOW_JUMP && site->annex == annex)
 			code = chunk_cover(plan, site->slot, slot_len(site), err);
 	}
 	return code;
@@ -350,11 +384,15 @@ int slab_cover(struct instr_plan *plan, uint64_t *total, struct instr_err *err)
 	int code = chunk_cover(plan, plan->slab_start, GATE_END, err);
 
 	if (!code)
-		code = cover_slots(plan, err);
+		code = cover_slots(plan, false, err);
 	if (!code)
 		code = cover_overflow(plan, err);
 	if (!code)
 		code = cover_cells(plan, err);
+	if (!code && plan->annex_len)
+		code = chunk_cover(plan, plan->annex_start, sizeof(struct instr_descriptor), err);
+	if (!code)
+		code = cover_slots(plan, true, err);
 	*total = 0;
 	for (size_t i = 0; i < plan->nr_chunks; i++)
 		*total += plan->chunk[i].len;
@@ -363,12 +401,14 @@ int slab_cover(struct instr_plan *plan, uint64_t *total, struct instr_err *err)
 
 /* ---- bytes ------------------------------------------------------------------ */
 
-static void fill_descriptor(const struct instr_plan *plan, uint8_t *bytes)
+/* Of the code, or of the annex. */
+static void fill_descriptor(const struct instr_plan *plan, int64_t start, uint64_t len,
+			    uint8_t top, uint8_t *bytes)
 {
 	struct instr_descriptor descriptor = {
-		.start = plan->slab_start,
-		.length = plan->code_len,
-		.distance = slab_distance(plan->distance),
+		.start = start,
+		.length = len,
+		.distance = slab_distance(top),
 		.reference = sizeof(struct instr_control),
 		.nr = plan->nr_counters,
 		.nr_shards = plan->nr_shards,
@@ -439,8 +479,12 @@ void slab_fill(struct instr_plan *plan, uint8_t *bytes)
 		plan->chunk[i].bytes = next;
 		next += plan->chunk[i].len;
 	}
-	fill_descriptor(plan, bytes);
+	fill_descriptor(plan, plan->slab_start, plan->code_len, plan->distance.top, bytes);
 	fill_gate(plan, bytes);
+	if (plan->annex_len)
+		fill_descriptor(plan, plan->annex_start, plan->annex_len, plan->distance.annex,
+				bytes + (slab_bytes(plan, plan->annex_start) -
+					 plan->chunk[0].bytes));
 	for (size_t i = 0; i < plan->nr; i++) {
 		if (plan->site[i].how != INSTR_HOW_REFUSED)
 			fill_site(plan, &plan->site[i], bytes);

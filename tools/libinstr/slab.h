@@ -6,10 +6,10 @@
 #include "libinstr.h"
 
 /*
- * The slab begins a page or more below the slot of a site at @offset, so that
- * its descriptor overlaps none. What follows is how far it can reach.
+ * A slab, or an annex, begins a page or more below the slot of a site at @offset, so
+ * that its descriptor overlaps none. What follows is how far it can reach.
  */
-int64_t slab_start(struct instr_distance distance, uint64_t offset);
+int64_t slab_start(uint8_t top, uint64_t offset);
 
 /* How many cells there should be for @inside places that are no entries. */
 uint32_t slab_cells(size_t inside);
@@ -28,7 +28,7 @@ void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
 		    uint32_t cell);
 
 /* Whoever changes what block.c, gate.c or reloc.c emit, or where, changes this. */
-#define SLAB_LAYOUT_VERSION 4
+#define SLAB_LAYOUT_VERSION 5
 
 /* Stands for what slab_fill() would write for all sites; after slab_lay_out(). */
 uint64_t slab_layout(const struct instr_plan *plan);

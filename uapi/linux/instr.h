@@ -26,8 +26,8 @@
  * position slab_start + n, byte n of its annex at annex_start + n.
  *
  * Every structure begins with its size, as the caller knows it. A longer one
- * than the kernel's is accepted if the surplus is zero, a shorter one reads as
- * if it were followed by zeros. Padding must be zero. No call does half of what
+ * than the kernel's is accepted if the surplus is zero, a shorter one is refused.
+ * Padding must be zero. No call does half of what
  * it was asked for: on any error nothing has changed.
  *
  * What errors mean, in all calls:
