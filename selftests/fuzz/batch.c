@@ -133,7 +133,7 @@ int batch_plan(struct batch *batch, uint8_t top, struct instr_err *err)
 		return code;
 	for (size_t i = 0; i < batch->nr; i++)
 		place[i] = (struct instr_place){ .func = i, .at = batch->place[i] };
-	return instr_plan_create(batch->file, place, batch->nr, (struct instr_distance){ top },
+	return instr_plan_create(batch->file, place, batch->nr, (struct instr_distance){ top, 0 },
 				 &batch->plan, err);
 }
 
