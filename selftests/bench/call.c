@@ -48,9 +48,11 @@ static const struct load loads[] = {
 	{ "lea", ALONE, 1 }, { "lea", CHAIN, 1 },
 	{ "mov", ALONE, 1 }, { "mov", CHAIN, 1 },
 	{ "flags", ALONE, 1 }, { "flags", CHAIN, 1 },
-	{ "call", ALONE, 1 }, { "call", CHAIN, 1 },
+	{ "first", ALONE, 1 }, { "first", CHAIN, 1 },
+	{ "behind", ALONE, 1 }, { "behind", CHAIN, 1 },
+	{ "second", ALONE, 1 }, { "second", CHAIN, 1 },
 	{ "fib", RECURSION, 1 },
-	{ "push", ALONE, 2 }, { "flags", ALONE, 2 }, { "call", ALONE, 2 },
+	{ "push", ALONE, 2 }, { "flags", ALONE, 2 }, { "second", ALONE, 2 },
 	{ "fib", RECURSION, 2 },
 };
 
@@ -295,7 +297,7 @@ static const struct out_column summary_columns[] = {
 	{ "most", 9, 2 }, { "x_lock", 8, 1 }, { "x_instr", 8, 1 }, { NULL, 0, 0 },
 };
 
-#define ENTRIES "push endbr sub lea mov flags fib"
+#define ENTRIES "push endbr sub lea mov flags first behind fib"
 
 /* A function that returns to where it was not called from is mispredicted. */
 static const struct summary {
@@ -303,13 +305,13 @@ static const struct summary {
 	enum way way;
 	const char *shapes;
 } summaries[] = {
-	{ "inline lock inc", LOCK, ENTRIES " call" },
+	{ "inline lock inc", LOCK, ENTRIES " second" },
 	{ "instr, one thread", SOLO, ENTRIES },
 	{ "instr, threads", MANY, ENTRIES },
-	{ "... one thread, moved call", SOLO, "call" },
-	{ "... threads, moved call", MANY, "call" },
-	{ "uprobe, emulated", UPROBE, "push fib" },
-	{ "uprobe, single-stepped", UPROBE, "endbr sub lea mov flags call" },
+	{ "... one thread, moved call", SOLO, "second" },
+	{ "... threads, moved call", MANY, "second" },
+	{ "uprobe, emulated", UPROBE, "push first second fib" },
+	{ "uprobe, single-stepped", UPROBE, "endbr sub lea mov flags behind" },
 };
 
 /* What is added, by the medians of each load. */

@@ -11,7 +11,8 @@
 	{ #name, { plain_##name, lock_##name, ours_##name, trap_##name, uprobe_##name } },
 
 #define ALL(do)									\
-	do(push) do(endbr) do(sub) do(lea) do(mov) do(flags) do(call) do(fib)
+	do(push) do(endbr) do(sub) do(lea) do(mov) do(flags) do(first) do(second)	\
+	do(behind) do(fib)
 
 ALL(DECLARE)
 

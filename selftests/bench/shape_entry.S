@@ -69,12 +69,24 @@ entry \copy, flags			/* reads a flag that its caller left */
 	ret
 done \copy, flags
 
-entry \copy, call			/* the call is displaced */
+entry \copy, first			/* a call: it is patched */
+	call	leaf_\copy
+	ret
+done \copy, first
+
+entry \copy, second			/* the call is displaced */
+	push	%rbx
+	call	leaf_\copy
+	pop	%rbx
+	ret
+done \copy, second
+
+entry \copy, behind			/* the jump ends in the call's opcode */
 	sub	$8, %rsp
 	call	leaf_\copy
 	add	$8, %rsp
 	ret
-done \copy, call
+done \copy, behind
 
 entry \copy, fib
 	push	%rbp

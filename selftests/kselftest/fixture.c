@@ -89,6 +89,8 @@ void probes_open(struct probes *probes, const char *path, const char *const *nam
 	arg.data_len = probes->plan->data_len;
 	arg.kept_len = probes->plan->kept_len;
 	arg.layout = probes->plan->layout;
+	arg.annex_start = probes->plan->annex_start;
+	arg.annex_len = probes->plan->annex_len;
 	if (ioctl(probes->fd, INSTR_OVERLAY_CREATE, &arg))
 		bail("INSTR_OVERLAY_CREATE: %s", strerror(errno));
 	probes->overlay_id = arg.out_overlay_id;
