@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0
 # The objects of libinstr that plans are made by: the rest of it needs the module.
 LIBRARY	:= err file symbol frame plt pointer func match ldcache needed \
-	   machine insn boundary ifunc reloc flags rseq site gate block slab cache plan
+	   machine insn boundary ifunc reloc far flags rseq site gate block slab cache plan

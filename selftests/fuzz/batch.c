@@ -13,6 +13,9 @@
 #define PAGE		4096
 #define INSIDE_EVERY	16
 #define FIXED_EVERY	4
+#define FAR_EVERY	3
+
+int64_t space_away;
 
 /* All that instr_distances() may list. */
 static const uint8_t tops_anywhere[] = { 0xcc, 0xea, 0xd6, 0x06, 0x0e, 0x16, 0x1e, 0x3f, 0x60 };
@@ -40,6 +43,14 @@ static uint8_t batch_choose_top(const struct batch *batch)
 	if (batch->fixed)
 		return tops_fixed[turn / FIXED_EVERY % sizeof(tops_fixed)];
 	return turn % 2 ? tops_anywhere[turn / 2 % sizeof(tops_anywhere)] : tops_anywhere[0];
+}
+
+/* On the other side of the text than the slab; a program at its own address can't. */
+static int64_t batch_choose_away(const struct batch *batch, uint8_t top)
+{
+	if (batch->fixed || batch->first / BATCH_MAX % FAR_EVERY != FAR_EVERY - 1)
+		return 0;
+	return top & 0x80 ? SPACE_AWAY : -SPACE_AWAY;
 }
 
 /* ---- making sequences ------------------------------------------------------- */
@@ -140,13 +151,17 @@ int batch_plan(struct batch *batch, uint8_t top, struct instr_err *err)
 int batch_create(struct batch *batch, const struct recipe *recipe, uint64_t first, size_t nr,
 		 struct instr_err *err)
 {
+	uint8_t top;
+
 	batch_init(batch, recipe, first);
+	top = batch_choose_top(batch);
+	space_away = batch_choose_away(batch, top);
 	batch->text = malloc(SPACE_TEXT_MAX);
 	if (!batch->text)
 		return instr_fail(err, -ENOMEM, "no memory for the text");
 	for (uint64_t n = first; batch->nr < nr; n++)
 		batch_generate(batch, recipe, n);
-	return batch_plan(batch, batch_choose_top(batch), err);
+	return batch_plan(batch, top, err);
 }
 
 void batch_destroy(struct batch *batch)

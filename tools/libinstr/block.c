@@ -13,9 +13,6 @@
 #include "insn.h"
 #include "reloc.h"
 
-#define LEA_RSP_DOWN	"\x48\x8d\x64\x24\x80"		/* lea -128(%rsp),%rsp */
-#define LEA_RSP_UP	"\x48\x8d\xa4\x24\x80\0\0\0"	/* lea 128(%rsp),%rsp */
-
 #define COUNT_LEN	7
 
 static void emit_look_at_gate(struct emit *emit, const struct block_places *places,
@@ -130,7 +127,7 @@ static void emit_moved(struct emit *emit, const struct instr_plan_site *site,
 		return;
 	moved->new_at = (uint16_t)emit->len;
 	reloc_emit(emit, &insn, bytes, (int64_t)site->offset + moved->old_at,
-		   site->callee_flags_dead);
+		   site->far >> moved->old_at & 1, site->callee_flags_dead);
 	moved->new_len = (uint16_t)(emit->len - moved->new_at);
 }
 

@@ -201,6 +201,7 @@ struct instr_plan_site {
 	uint8_t patch_len, window_len;
 	bool fragile;		/* see INSTR_SITE_FRAGILE */
 	uint8_t targets;	/* bit n: the function branches to byte n */
+	uint8_t far;		/* bit n: the instruction at byte n refers too far for 32 bits */
 	uint8_t old[INSTR_WINDOW_MAX];
 	uint8_t new[INSTR_SITE_MAX];
 	/* The slab; positions. The slot is where the jump, or the trap, leads. */

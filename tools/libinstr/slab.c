@@ -294,7 +294,7 @@ uint64_t slab_layout(const struct instr_plan *plan)
 	for (size_t i = 0; i < plan->nr; i++) {
 		const struct instr_plan_site *site = &plan->site[i];
 		const uint8_t kind[] = { site->how, site->flags_live,
-					 site->callee_flags_dead, site->returns,
+					 site->callee_flags_dead, site->returns, site->far,
 					 site->window_len, site->nr_moved, site->patch_len };
 		const int64_t place[] = { site->slot, site->block, site->slow,
 					  (int64_t)site->counter, (int64_t)site->offset };
