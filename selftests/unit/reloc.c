@@ -289,6 +289,31 @@ static void what_needs_the_stack_pointer_is_not_far(void)
 
 /* ---- decoding --------------------------------------------------------------- */
 
+static uint8_t registers(const char *hex)
+{
+	uint8_t bytes[16];
+
+	return insn_registers(bytes, parse_hex(hex, bytes));
+}
+
+static void registers_are_all_that_matter(void)
+{
+	CHECK(registers("488b1d00000000") == 1 << 3);		/* mov x(%rip),%rbx */
+	CHECK(registers("8a2d00000000") == 1 << 1);		/* mov x(%rip),%ch */
+	CHECK(registers("408a2d00000000") == 1 << 5);		/* mov x(%rip),%bpl */
+	CHECK(registers("4c8b1d00000000") == 0);		/* mov x(%rip),%r11 */
+	CHECK(registers("0f100500000000") == 0);		/* movups x(%rip),%xmm0 */
+	CHECK(registers("488b44b708") == (1 << 0 | 1 << 6 | 1 << 7));	/* 8(%rdi,%rsi,4) */
+	CHECK(registers("f72500000000") == (1 << 0 | 1 << 2));		/* mull */
+	CHECK(registers("d32500000000") == 1 << 1);			/* shll %cl */
+	CHECK(registers("0fb10d00000000") == (1 << 0 | 1 << 1));	/* cmpxchg */
+	CHECK(registers("0fc70d00000000") == 0x0f);			/* cmpxchg8b */
+	CHECK(registers("0fae2500000000") == (1 << 0 | 1 << 2));	/* xsave */
+	CHECK(registers("c4e2e3f60d00000000") == (1 << 1 | 1 << 2 | 1 << 3));	/* mulx */
+	CHECK(registers("ff3500000000") == 1 << 4);			/* push */
+	CHECK(registers("06") == 0xff);
+}
+
 static void prefixed_jumps_are_one_jump(void)
 {
 	static const char *const jump[] = { "e9cccccccc", "48e9cccccc61", "2e48e9cccccc61",
@@ -398,6 +423,7 @@ int main(void)
 	RUN(what_is_far_is_reached);
 	RUN(far_is_what_any_block_may_not_reach);
 	RUN(what_needs_the_stack_pointer_is_not_far);
+	RUN(registers_are_all_that_matter);
 	RUN(prefixed_jumps_are_one_jump);
 	RUN(top_bytes_are_invalid);
 	RUN(both_decoders_agree);

@@ -2,8 +2,9 @@
 /*
  * Far: moved instructions refer to what is up to 4 GiB away.
  *
- * That is 2 GiB from the slab to the text, and 2 GiB from there. Two LEAs reach it and
- * leave the flags alone. They need a register, which is saved below the red zone.
+ * That is 2 GiB from the slab to the text, and 2 GiB from there. Two LEAs reach it, and
+ * leave the flags alone. They need a register, which is saved below the red zone. It is
+ * slower, but files that large are rare.
  */
 
 #include "far.h"
@@ -60,11 +61,10 @@ static bool has_odd_prefix(const struct insn *insn, const uint8_t *bytes)
 
 /* ---- addresses -------------------------------------------------------------- */
 
-/* A register that the instruction has nothing to do with, and that has no REX. */
-static uint8_t choose_scratch(const uint8_t *bytes, const struct insn *insn)
+/* One of the registers that are a base without REX, or SIB, or a displacement; not @used. */
+static uint8_t choose_scratch(uint8_t used)
 {
 	static const uint8_t all[] = { 0, 1, 2, 3, 6, 7 };
-	uint8_t used = insn_registers(bytes, insn->len);
 	size_t i = 0;
 
 	while (i < sizeof(all) - 1 && used >> all[i] & 1)
@@ -78,7 +78,7 @@ bool far_is_possible(const struct insn *insn, const uint8_t *bytes)
 
 	if (is_jump(insn) || is_push(insn, bytes) || is_pop(insn, bytes))
 		return !has_odd_prefix(insn, bytes);
-	return !(used >> RSP & 1) && !(used >> choose_scratch(bytes, insn) & 1);
+	return !(used >> RSP & 1) && !(used >> choose_scratch(used) & 1);
 }
 
 /* lea half(%rip),%reg; lea rest(%reg),%reg */
@@ -122,7 +122,7 @@ void far_emit_jump(struct emit *emit, int64_t target)
 
 /* ---- other instructions ----------------------------------------------------- */
 
-/* The operand becomes (%base): mod 00, and no displacement; and no B of any kind. */
+/* The operand becomes (%base): no displacement, and no bit that would mean R8 to R15. */
 static void emit_based(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
 		       uint8_t base)
 {
@@ -155,7 +155,7 @@ static void emit_based(struct emit *emit, const struct insn *insn, const uint8_t
 static void emit_with_scratch(struct emit *emit, const struct insn *insn,
 			      const uint8_t *bytes, int64_t target)
 {
-	uint8_t scratch = choose_scratch(bytes, insn);
+	uint8_t scratch = choose_scratch(insn_registers(bytes, insn->len));
 
 	EMIT(emit, LEA_RSP_DOWN);
 	emit_byte(emit, 0x50 | scratch);

@@ -27,7 +27,7 @@ int slab_lay_out(struct instr_plan *plan, struct instr_err *err);
 void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
 		    uint32_t cell);
 
-/* Whoever changes what block.c, gate.c, reloc.c or far.c emit, or where, changes this. */
+/* Whoever changes what block.c, far.c, gate.c or reloc.c emit, or where, changes this. */
 #define SLAB_LAYOUT_VERSION 4
 
 /* Stands for what slab_fill() would write for all sites; after slab_lay_out(). */
