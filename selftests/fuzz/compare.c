@@ -24,7 +24,7 @@
 /* Before the jump of a moved call: what pushes the return address. */
 #define PUSH_LEN	24
 #define WORD		8
-#define FAR_WORDS	4
+#define FAR_WORDS	3
 
 /* What the window holds, and where in it the fault was. */
 struct window {

@@ -15,7 +15,7 @@
 
 #define BELOW_LEN	256
 #define CALL_LEN	16
-#define FAR_LEN		(CALL_LEN + RED_ZONE + 32)
+#define FAR_LEN		(RED_ZONE + 24)	/* a call's: the longest */
 #define TRIES		16	/* perhaps all that depends on it is one flag */
 
 void run_version(struct view *view, size_t sequence, bool patched, const struct state *state,
@@ -135,7 +135,7 @@ static bool reads_call(struct view *view, size_t sequence, const struct start *s
 	return false;
 }
 
-/* With the same in the @len bytes at @address, is that all there was? */
+/* But for the @len bytes at @address, did it do what it did before? */
 static bool writes_bytes(struct view *view, size_t sequence, const struct start *start,
 			 const struct outcome *after, uint64_t address, size_t len)
 {

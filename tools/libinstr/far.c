@@ -61,7 +61,7 @@ static bool has_odd_prefix(const struct insn *insn, const uint8_t *bytes)
 
 /* ---- addresses -------------------------------------------------------------- */
 
-/* One of the registers that are a base without REX, or SIB, or a displacement; not @used. */
+/* Any of these is a base without REX, SIB and displacement. The last may be @used. */
 static uint8_t choose_scratch(uint8_t used)
 {
 	static const uint8_t all[] = { 0, 1, 2, 3, 6, 7 };
@@ -78,10 +78,11 @@ bool far_is_possible(const struct insn *insn, const uint8_t *bytes)
 
 	if (is_jump(insn) || is_push(insn, bytes) || is_pop(insn, bytes))
 		return !has_odd_prefix(insn, bytes);
+	/* To all others RSP must not matter: it is elsewhere. */
 	return !(used >> RSP & 1) && !(used >> choose_scratch(used) & 1);
 }
 
-/* lea half(%rip),%reg; lea rest(%reg),%reg */
+/* lea half(%rip),%reg; lea rest(%reg),%reg: half of it fits from wherever a block is. */
 static void emit_address(struct emit *emit, uint8_t reg, int64_t target)
 {
 	int64_t distance = target - emit->position - (int64_t)emit->len - 7;
