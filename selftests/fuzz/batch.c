@@ -13,7 +13,7 @@
 #define PAGE		4096
 #define INSIDE_EVERY	16
 #define FIXED_EVERY	4
-#define FAR_EVERY	3
+#define FAR_EVERY	5
 
 int64_t space_away;
 
@@ -45,10 +45,13 @@ static uint8_t batch_choose_top(const struct batch *batch)
 	return turn % 2 ? tops_anywhere[turn / 2 % sizeof(tops_anywhere)] : tops_anywhere[0];
 }
 
-/* On the other side of the text than the slab; a program at its own address can't. */
+/*
+ * On the other side of the text than the slab, in two of five turns, so that it comes
+ * to be with each distance. A program at its own address can't be so far from zero.
+ */
 static int64_t batch_choose_away(const struct batch *batch, uint8_t top)
 {
-	if (batch->fixed || batch->first / BATCH_MAX % FAR_EVERY != FAR_EVERY - 1)
+	if (batch->fixed || batch->first / BATCH_MAX % FAR_EVERY < FAR_EVERY - 2)
 		return 0;
 	return top & 0x80 ? SPACE_AWAY : -SPACE_AWAY;
 }
