@@ -13,10 +13,20 @@
 #define PAGE		4096
 #define INSIDE_EVERY	16
 #define FIXED_EVERY	4
+#define FAR_EVERY	5
+
+int64_t space_away;
 
 /* All that instr_distances() may list. */
-static const uint8_t tops_anywhere[] = { 0xcc, 0xea, 0xd6, 0x06, 0x0e, 0x16, 0x1e, 0x3f, 0x60 };
-static const uint8_t tops_fixed[] = { 0x61, 0x60, 0x3f, 0x37, 0x2f, 0x27, 0x1f };
+static const struct instr_distance anywhere[] = {
+	{ 0xcc, 0xe8 }, { 0xcc, 0 }, { 0xea, 0 }, { 0xd6, 0 }, { 0x06, 0 }, { 0x0e, 0 },
+	{ 0x16, 0 }, { 0x1e, 0 }, { 0x3f, 0 }, { 0x60, 0 },
+};
+static const struct instr_distance fixed[] = {
+	{ 0x61, 0 }, { 0x60, 0 }, { 0x3f, 0 }, { 0x37, 0 }, { 0x2f, 0 }, { 0x27, 0 }, { 0x1f, 0 },
+};
+
+#define NR(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What a batch is like depends on its number alone. */
 static void batch_init(struct batch *batch, const struct recipe *recipe, uint64_t first)
@@ -33,13 +43,24 @@ static void batch_init(struct batch *batch, const struct recipe *recipe, uint64_
 }
 
 /* Half of the files that lie anywhere are as most are; each distance has a turn. */
-static uint8_t batch_choose_top(const struct batch *batch)
+static struct instr_distance batch_choose_distance(const struct batch *batch)
 {
 	uint64_t turn = batch->first / BATCH_MAX;
 
 	if (batch->fixed)
-		return tops_fixed[turn / FIXED_EVERY % sizeof(tops_fixed)];
-	return turn % 2 ? tops_anywhere[turn / 2 % sizeof(tops_anywhere)] : tops_anywhere[0];
+		return fixed[turn / FIXED_EVERY % NR(fixed)];
+	return turn % 2 ? anywhere[turn / 2 % NR(anywhere)] : anywhere[0];
+}
+
+/*
+ * On the other side of the text than the slab, in two of five turns, so that it comes
+ * to be with each distance. A program at its own address can't be so far from zero.
+ */
+static int64_t batch_choose_away(const struct batch *batch, uint8_t top)
+{
+	if (batch->fixed || batch->first / BATCH_MAX % FAR_EVERY < FAR_EVERY - 2)
+		return 0;
+	return top & 0x80 ? SPACE_AWAY : -SPACE_AWAY;
 }
 
 /* ---- making sequences ------------------------------------------------------- */
@@ -124,7 +145,7 @@ static int batch_open(struct batch *batch, struct instr_err *err)
 	return instr_file_open(path, &batch->file, err);
 }
 
-int batch_plan(struct batch *batch, uint8_t top, struct instr_err *err)
+int batch_plan(struct batch *batch, struct instr_distance distance, struct instr_err *err)
 {
 	static struct instr_place place[BATCH_MAX];
 	int code = batch_open(batch, err);
@@ -133,20 +154,23 @@ int batch_plan(struct batch *batch, uint8_t top, struct instr_err *err)
 		return code;
 	for (size_t i = 0; i < batch->nr; i++)
 		place[i] = (struct instr_place){ .func = i, .at = batch->place[i] };
-	return instr_plan_create(batch->file, place, batch->nr, (struct instr_distance){ top, 0 },
-				 &batch->plan, err);
+	return instr_plan_create(batch->file, place, batch->nr, distance, &batch->plan, err);
 }
 
 int batch_create(struct batch *batch, const struct recipe *recipe, uint64_t first, size_t nr,
 		 struct instr_err *err)
 {
+	struct instr_distance distance;
+
 	batch_init(batch, recipe, first);
+	distance = batch_choose_distance(batch);
+	space_away = batch_choose_away(batch, distance.top);
 	batch->text = malloc(SPACE_TEXT_MAX);
 	if (!batch->text)
 		return instr_fail(err, -ENOMEM, "no memory for the text");
 	for (uint64_t n = first; batch->nr < nr; n++)
 		batch_generate(batch, recipe, n);
-	return batch_plan(batch, batch_choose_top(batch), err);
+	return batch_plan(batch, distance, err);
 }
 
 void batch_destroy(struct batch *batch)

@@ -37,7 +37,7 @@ struct batch {
 int batch_create(struct batch *batch, const struct recipe *recipe, uint64_t first, size_t nr,
 		 struct instr_err *err);
 /* Instead of a recipe: the functions are in @text, at position SPACE_TEXT. */
-int batch_plan(struct batch *batch, uint8_t top, struct instr_err *err);
+int batch_plan(struct batch *batch, struct instr_distance distance, struct instr_err *err);
 void batch_destroy(struct batch *batch);
 
 #endif

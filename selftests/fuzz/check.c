@@ -127,6 +127,7 @@ static void count_plan(struct tally *tally, struct tally_class *class,
 	class->jumps += site->how == INSTR_HOW_JUMP;
 	class->traps += site->how == INSTR_HOW_TRAP;
 	class->refused += site->how == INSTR_HOW_REFUSED;
+	class->far += site->far != 0;
 	tally->reasons[site->reason]++;
 }
 

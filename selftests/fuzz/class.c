@@ -31,6 +31,10 @@ static const char *const call[] = {
 };
 static const char *const call_register[] = { "ff R2", "41 ff R2", "48 ff R2", "3e ff R2" };
 static const char *const call_memory[] = { "ff M2", "41 ff M2", "x ff M2", "3e ff M2" };
+static const char *const call_stack[] = {
+	"ff 14 24", "ff 54 24 08", "ff 54 24 70", "ff 54 24 78", "ff 94 24 10 00 00 00",
+	"48 ff 54 24 10", "ff 54 cc 08", "42 ff 54 04 18", "41 ff 54 24 b", "ff 94 24 d",
+};
 static const char *const call_rip[] = { "ff Q2", "48 ff Q2", "f2 ff Q2", "67 48 ff R2" };
 static const char *const jmp_indirect[] = {
 	"ff R4", "41 ff R4", "ff M4", "x ff M4", "ff Q4", "f2 ff Q4", "3e ff R4", "48 ff Q4",
@@ -43,12 +47,13 @@ static const char *const vex[] = {
 	"c4 e2 7d 18 P", "c4 e3 7d 19 P b", "c4 e2 f0 f2 E", "c4 e3 fb f0 P b", "c5 f0 58 E",
 	"c5 f8 77", "c5 fc 77", "c4 e2 75 8c P", "c5 f9 2e P", "c4 e3 75 0f P b", "c5 f5 ef R",
 	"c4 c1 7e 6f M", "c4 e2 f9 f7 P", "c5 fd 70 P b",
+	"c4 c1 7c 10 P", "c4 82 75 8c P", "c4 43 7d 19 P b",
 };
 static const char *const evex[] = {
 	"62 f1 7c 48 10 P", "62 f1 7c 48 11 P", "62 f1 fe 48 6f P", "62 f1 7c 49 11 P",
 	"62 f1 75 58 fe P", "62 f1 74 48 c2 P b", "62 f3 fd 48 39 P b", "62 f1 7c 48 10 M",
 	"62 e1 7c 48 58 R", "62 f1 7d c9 6f P", "62 f1 7d 28 7f P", "62 f3 75 48 25 P b",
-	"62 f1 ff 08 10 P",
+	"62 f1 ff 08 10 P", "62 d1 7c 48 10 P", "62 91 fe 48 6f P",
 };
 static const char *const lock[] = {
 	"f0 x 01 M", "f0 x 01 P", "f0 x 0f b1 M", "f0 x 0f b1 P", "f0 x 0f c1 P", "f0 x ff P0",
@@ -127,7 +132,7 @@ static const char *const nop[] = {
 /* RCX, which tells where it was, is overwritten. */
 static const char *const system_call[] = { "0f 05 b9 d", "cd 80", "0f 05 c3", "48 0f 05 31 c9" };
 static const char *const unmovable[] = {
-	"ff 54 24 b", "ff 14 24", "67 8d P", "67 x 8b P", "67 x 89 P", "66 70+c 00 90 90 90",
+	"ff 54 24 80+r", "ff d4", "67 8d P", "67 x 8b P", "67 x 89 P", "66 70+c 00 90 90 90",
 };
 static const char *const stop[] = { "0f 0b", "f4", "0f b9 R", "0f ff R", "cc", "ce", "06" };
 /* The function is as short as that, and something else follows. */
@@ -141,25 +146,26 @@ static const char *const short_function[] = {
 const struct class classes[] = {
 	[CLASS_REAL_ENTRY] = { "real-entry" },
 	[CLASS_REAL_INSIDE] = { "real-inside" },
-	[CLASS_RANDOM] = { "rip-load", OF(rip_load) },
-	{ "rip-store", OF(rip_store) },
-	{ "rip-lea", OF(rip_lea) },
-	{ "rip-immediate", OF(rip_immediate) },
+	[CLASS_RANDOM] = { "rip-load", OF(rip_load), .far = true },
+	{ "rip-store", OF(rip_store), .far = true },
+	{ "rip-lea", OF(rip_lea), .far = true },
+	{ "rip-immediate", OF(rip_immediate), .far = true },
 	{ "jcc-8", OF(jcc_8) },
-	{ "jcc-32", OF(jcc_32) },
-	{ "jmp", OF(jmp) },
+	{ "jcc-32", OF(jcc_32), .far = true },
+	{ "jmp", OF(jmp), .far = true },
 	{ "loop", OF(loop), .loops = true },
 	{ "jrcxz", OF(jrcxz) },
-	{ "call", OF(call) },
+	{ "call", OF(call), .far = true },
 	{ "call-register", OF(call_register) },
 	{ "call-memory", OF(call_memory) },
-	{ "call-rip", OF(call_rip) },
+	{ "call-stack", OF(call_stack) },
+	{ "call-rip", OF(call_rip), .far = true },
 	{ "jmp-indirect", OF(jmp_indirect) },
 	{ "ret", OF(ret) },
 	{ "ret-n", OF(ret_n) },
 	{ "endbr", OF(endbr) },
-	{ "vex", OF(vex) },
-	{ "evex", OF(evex), .avx512 = true },
+	{ "vex", OF(vex), .far = true },
+	{ "evex", OF(evex), .avx512 = true, .far = true },
 	{ "lock", OF(lock) },
 	{ "segment", OF(segment) },
 	{ "string", OF(string) },

@@ -24,6 +24,7 @@ struct class {
 	bool faults;		/* it can't do anything else */
 	bool loops;
 	bool avx512;		/* is needed, or it faults */
+	bool far;		/* most of it refers to what may be far */
 };
 
 enum {

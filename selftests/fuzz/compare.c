@@ -9,6 +9,7 @@
  * - What lies below the red zone at an entry, if the sequence did not write there.
  * - A call's return address is written with the help of the word below it, which is
  *   the callee's.
+ * - What refers far saves a register below the red zone, and may fault with that in use.
  */
 
 #include "compare.h"
@@ -23,6 +24,7 @@
 /* Before the jump of a moved call: what pushes the return address. */
 #define PUSH_LEN	24
 #define WORD		8
+#define FAR_WORDS	3
 
 /* What the window holds, and where in it the fault was. */
 struct window {
@@ -31,7 +33,14 @@ struct window {
 	bool enters_kernel;
 	bool pushes;			/* the fault is amid a call that was moved */
 	uint64_t into;			/* its block */
+	bool far;			/* ... amid what refers far */
+	uint64_t lift;			/* how much RSP may have grown before that */
 };
+
+bool moved_is_far(const struct instr_plan_site *site, const struct instr_moved *moved)
+{
+	return site->far >> moved->old_at & 1;
+}
 
 bool moved_is_call(const struct instr_plan_site *site, const struct instr_moved *moved)
 {
@@ -41,9 +50,19 @@ bool moved_is_call(const struct instr_plan_site *site, const struct instr_moved 
 	       (insn.kind == INSN_CALL || insn.kind == INSN_CALL_INDIRECT);
 }
 
+/* POP takes a word from the stack, and a callee may. */
+static bool takes_word(const struct insn *insn, const uint8_t *bytes)
+{
+	uint8_t opcode = bytes[insn->opcode_at];
+
+	return (opcode & 0xf8) == 0x58 || opcode == 0x8f || insn->kind == INSN_CALL ||
+	       insn->kind == INSN_CALL_INDIRECT;
+}
+
 static void window_read(struct window *window, const struct instr_plan_site *site,
 			uint64_t base)
 {
+	uint64_t lift = 0;
 	struct insn insn;
 
 	for (size_t i = 0; i < site->nr_moved; i++) {
@@ -51,6 +70,9 @@ static void window_read(struct window *window, const struct instr_plan_site *sit
 
 		if (!insn_decode(site->old + moved->old_at, moved->old_len, &insn))
 			continue;
+		if (moved_is_far(site, moved))
+			window->lift = lift;
+		lift += takes_word(&insn, site->old + moved->old_at) ? WORD : 0;
 		if (moved_is_call(site, moved))
 			window->returns[window->nr_returns++] =
 				base + site->offset + moved->old_at + moved->old_len;
@@ -96,6 +118,7 @@ static uint64_t old_fault(const struct instr_plan_site *site, uint64_t base,
 		return old_end(site, base, after->rip);
 	window->into = after->rip - base - (uint64_t)site->block - moved->new_at;
 	window->pushes = moved_is_call(site, moved);
+	window->far = moved_is_far(site, moved);
 	return base + site->offset + moved->old_at;
 }
 
@@ -105,6 +128,8 @@ static bool register_is(const struct window *window, int i, uint64_t before, uin
 {
 	if (before == after)
 		return true;
+	if (window->far)
+		return i == RSP ? before - after <= RED_ZONE + FAR_WORDS * WORD : i <= RDI;
 	if (!window->pushes)
 		return false;
 	return i == RSP ? before - after <= 2 * WORD : i == RAX && window->into < PUSH_LEN;
@@ -179,7 +204,7 @@ static const char *compare_arena(const struct window *window, uint64_t start, ui
 	if (!memcmp(before, after, ARENA_LEN))
 		return NULL;
 	for (uint64_t i = 0; i < ARENA_LEN; i++) {
-		uint64_t below = rsp - RED_ZONE - (start + i);
+		uint64_t below = rsp + window->lift - RED_ZONE - (start + i);
 
 		if (before[i] == after[i] || is_below_stack(window, start + i, outcome) ||
 		    is_below_return(window, before, i) ||

@@ -7,6 +7,7 @@
 #include "state.h"
 
 /* Is what was moved a call of any kind? */
+bool moved_is_far(const struct instr_plan_site *site, const struct instr_moved *moved);
 bool moved_is_call(const struct instr_plan_site *site, const struct instr_moved *moved);
 
 /* What differs, in one word; NULL: nothing that counts. */

@@ -15,6 +15,7 @@
 
 #define BELOW_LEN	256
 #define CALL_LEN	16
+#define FAR_LEN		(RED_ZONE + 24)	/* a call's: the longest */
 #define TRIES		16	/* perhaps all that depends on it is one flag */
 
 void run_version(struct view *view, size_t sequence, bool patched, const struct state *state,
@@ -75,24 +76,24 @@ static bool run_until(struct view *view, const struct start *start, uint64_t pos
 	return there->signal == SIGTRAP && there->rip == view->batch->base + position + 1;
 }
 
-/* The two words below @rsp in the memory or the stack; NULL: it points elsewhere. */
-static uint8_t *words_below(struct arenas *arenas, uint64_t base, uint64_t rsp)
+/* The @len bytes at @address, in the memory or the stack; NULL: it points elsewhere. */
+static uint8_t *bytes_at(struct arenas *arenas, uint64_t base, uint64_t address, size_t len)
 {
-	uint64_t memory = rsp - CALL_LEN - base - SPACE_MEMORY;
-	uint64_t stack = rsp - CALL_LEN - base - SPACE_STACK;
+	uint64_t memory = address - base - SPACE_MEMORY;
+	uint64_t stack = address - base - SPACE_STACK;
 
-	if (memory <= ARENA_LEN - CALL_LEN)
+	if (memory <= ARENA_LEN - len)
 		return arenas->memory + memory;
-	return stack <= ARENA_LEN - CALL_LEN ? arenas->stack + stack : NULL;
+	return stack <= ARENA_LEN - len ? arenas->stack + stack : NULL;
 }
 
-/* From where it is now, does it read the two words below the stack pointer? */
-static bool reads_words_below(struct view *view, size_t sequence, const struct outcome *now,
-			      struct start *start)
+/* From where it is now, does it read the @len bytes at @address? */
+static bool reads_bytes(struct view *view, size_t sequence, const struct outcome *now,
+			struct start *start, uint64_t address, size_t len)
 {
 	struct random random = random_stream(view->batch->seed, sequence);
 	static struct arenas arenas;
-	uint8_t *words = words_below(&arenas, view->batch->base, now->registers.gpr[RSP]);
+	uint8_t *bytes = bytes_at(&arenas, view->batch->base, address, len);
 
 	start->state.registers = now->registers;
 	start->state.registers.flags |= 0x202;
@@ -100,8 +101,8 @@ static bool reads_words_below(struct view *view, size_t sequence, const struct o
 	start->state.extended = now->extended;
 	run(&start->state, LONG_PATIENCE, &start->before);
 	arenas = now->arenas;
-	for (int i = 0; i < TRIES && words; i++) {
-		fill_other(&random, words, CALL_LEN, i);
+	for (int i = 0; i < TRIES && bytes; i++) {
+		fill_other(&random, bytes, len, i);
 		if (depends_on(view, sequence, start, &arenas))
 			return true;
 	}
@@ -127,7 +128,51 @@ static bool reads_call(struct view *view, size_t sequence, const struct start *s
 			continue;
 		from.state = start->state;
 		from.state.rip = view->batch->base + position;
-		if (reads_words_below(view, sequence, &there, &from))
+		if (reads_bytes(view, sequence, &there, &from,
+				there.registers.gpr[RSP] - CALL_LEN, CALL_LEN))
+			return true;
+	}
+	return false;
+}
+
+/* But for the @len bytes at @address, did it do what it did before? */
+static bool writes_bytes(struct view *view, size_t sequence, const struct start *start,
+			 const struct outcome *after, uint64_t address, size_t len)
+{
+	static struct outcome before, other;
+	uint64_t base = view->batch->base;
+	uint8_t *bytes = bytes_at(&before.arenas, base, address, len);
+
+	before = start->before;
+	other = *after;
+	memcpy(bytes, bytes_at(&other.arenas, base, address, len), len);
+	return !compare(&view->batch->plan->site[sequence], base, &start->state, &before, after);
+}
+
+/*
+ * What refers far uses the stack below the red zone, wherever RSP is: there may be
+ * something, or nothing.
+ */
+static bool uses_below(struct view *view, size_t sequence, const struct start *start,
+		       const struct outcome *after)
+{
+	const struct instr_plan_site *site = &view->batch->plan->site[sequence];
+	static struct outcome there;
+	static struct start from;
+
+	view_patch(view, sequence, false);
+	for (size_t i = 0; i < site->nr_moved; i++) {
+		uint64_t position = site->offset + site->moved[i].old_at, address;
+
+		if (!moved_is_far(site, &site->moved[i]) ||
+		    !run_until(view, start, position, &there))
+			continue;
+		from.state = start->state;
+		from.state.rip = view->batch->base + position;
+		address = there.registers.gpr[RSP] - FAR_LEN;
+		if (!bytes_at(&there.arenas, view->batch->base, address, FAR_LEN) ||
+		    writes_bytes(view, sequence, start, after, address, FAR_LEN - RED_ZONE) ||
+		    reads_bytes(view, sequence, &there, &from, address, FAR_LEN - RED_ZONE))
 			return true;
 	}
 	return false;
@@ -157,5 +202,6 @@ bool excuse(struct view *view, size_t sequence, const struct start *start,
 	    const struct outcome *after)
 {
 	return reads_below(view, sequence, start, after) ||
-	       reads_call(view, sequence, start) || reads_text(view, sequence, start);
+	       reads_call(view, sequence, start) ||
+	       uses_below(view, sequence, start, after) || reads_text(view, sequence, start);
 }

@@ -4,7 +4,8 @@
  *
  *	NAME DISTANCE BYTES = HOW
  *
- * and says what becomes of a function of these bytes: jump or trap, the patch, whether
+ * (the distance: cc, or e8cc with the annex e8) and says what becomes of a function of
+ * these bytes: jump or trap, the patch, whether
  * the flags are kept, and the instructions as they are moved, with what they lead to
  * in place of a displacement: {+0x10} is 16 bytes behind the entry. With -r, HOW is
  * written anew.
@@ -118,13 +119,14 @@ static size_t parse_hex(const char *hex, uint8_t *bytes, size_t max)
 }
 
 /* A function of those bytes in a file of its own; padding follows, and another one. */
-static int plan_bytes(struct batch *batch, unsigned int top, const char *hex,
+static int plan_bytes(struct batch *batch, unsigned int tops, const char *hex,
 		      struct instr_err *err)
 {
+	struct instr_distance distance = { (uint8_t)tops, (uint8_t)(tops >> 8) };
 	size_t len;
 
 	memset(batch, 0, sizeof(*batch));
-	batch->fixed = top == 0x61;
+	batch->fixed = distance.top == 0x61;
 	batch->text = malloc(TEXT_LEN);
 	if (!batch->text)
 		return instr_fail(err, -ENOMEM, "no memory");
@@ -134,15 +136,15 @@ static int plan_bytes(struct batch *batch, unsigned int top, const char *hex,
 	len = parse_hex(hex, batch->text, OTHER_AT);
 	batch->function[batch->nr++] = (struct elf_function){ SPACE_TEXT, len };
 	batch->function[batch->nr++] = (struct elf_function){ SPACE_TEXT + OTHER_AT, 16 };
-	return batch_plan(batch, (uint8_t)top, err);
+	return batch_plan(batch, distance, err);
 }
 
-static void print_case(FILE *to, unsigned int top, const char *hex)
+static void print_case(FILE *to, unsigned int tops, const char *hex)
 {
 	static struct batch batch;
 	struct instr_err err;
 
-	if (plan_bytes(&batch, top, hex, &err))
+	if (plan_bytes(&batch, tops, hex, &err))
 		fprintf(to, "%s", err.text);
 	else
 		print_site(to, batch.plan, &batch.plan->site[0]);

@@ -4,6 +4,8 @@
  * sequence may touch. Between them nothing is mapped.
  *
  *	| text |   | stubs | exit |   | memory |   | stack |
+ *
+ * What is not the text may lie away from there: out of reach of the slab.
  */
 #ifndef FUZZ_SPACE_H
 #define FUZZ_SPACE_H
@@ -12,10 +14,13 @@
 
 #define SPACE_TEXT	0x1000
 #define SPACE_TEXT_MAX	0x600000
-#define SPACE_STUBS	0x800000
-#define SPACE_EXIT	0x801000
-#define SPACE_MEMORY	0xa00000
-#define SPACE_STACK	0xc00000
+#define SPACE_STUBS	(space_away + 0x800000)
+#define SPACE_EXIT	(space_away + 0x801000)
+#define SPACE_MEMORY	(space_away + 0xa00000)
+#define SPACE_STACK	(space_away + 0xc00000)
+
+extern int64_t space_away;
+#define SPACE_AWAY	0x7f000000
 
 /* Of the memory, and of the stack. */
 #define ARENA_LEN	4096

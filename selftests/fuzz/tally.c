@@ -13,13 +13,13 @@
 
 static void print_row(const char *name, const struct tally_class *class)
 {
-	printf("# %-14s %9llu %9llu %8llu %8llu %9llu %9llu %9llu %9llu %8llu %7llu %6llu\n",
+	printf("# %-14s %9llu %9llu %8llu %8llu %8llu %9llu %9llu %9llu %9llu %8llu %7llu %6llu\n",
 	       name, (unsigned long long)class->sequences, (unsigned long long)class->jumps,
 	       (unsigned long long)class->traps, (unsigned long long)class->refused,
-	       (unsigned long long)class->entries, (unsigned long long)class->insides,
-	       (unsigned long long)class->exits, (unsigned long long)class->faults,
-	       (unsigned long long)class->timeouts, (unsigned long long)class->excused,
-	       (unsigned long long)class->fatal);
+	       (unsigned long long)class->far, (unsigned long long)class->entries,
+	       (unsigned long long)class->insides, (unsigned long long)class->exits,
+	       (unsigned long long)class->faults, (unsigned long long)class->timeouts,
+	       (unsigned long long)class->excused, (unsigned long long)class->fatal);
 }
 
 struct tally_class tally_sum(const struct tally *tally)
@@ -40,9 +40,9 @@ void tally_print(const struct tally *tally)
 {
 	struct tally_class sum = tally_sum(tally);
 
-	printf("# %-14s %9s %9s %8s %8s %9s %9s %9s %9s %8s %7s %6s\n", "class", "sequences",
-	       "jump", "trap", "refused", "entered", "inside", "exits", "faults", "timeouts",
-	       "excused", "fatal");
+	printf("# %-14s %9s %9s %8s %8s %8s %9s %9s %9s %9s %8s %7s %6s\n", "class", "sequences",
+	       "jump", "trap", "refused", "far", "entered", "inside", "exits", "faults",
+	       "timeouts", "excused", "fatal");
 	for (unsigned int i = 0; i < nr_classes; i++)
 		print_row(classes[i].name, &tally->class[i]);
 	print_row("all", &sum);
@@ -59,7 +59,8 @@ static bool class_is_tested(const struct class *class, const struct tally_class 
 {
 	bool faults = class->faults || (class->avx512 && !extended_has_avx512());
 
-	return tally->jumps && tally->entries && (tally->exits || faults);
+	return tally->jumps && tally->entries && (tally->exits || faults) &&
+	       (tally->far || !class->far);
 }
 
 /* Excuses are few, or they are none. */

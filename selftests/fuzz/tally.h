@@ -10,6 +10,7 @@
 
 struct tally_class {
 	uint64_t sequences, jumps, traps, refused;
+	uint64_t far;				/* what was moved refers far */
 	uint64_t entries, insides;		/* runs of the patched one */
 	uint64_t exits, faults, timeouts;	/* how those ended */
 	uint64_t excused;			/* see excuse.h */

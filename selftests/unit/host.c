@@ -193,8 +193,8 @@ static void compare_every_instruction(uint64_t gate)
 		else if (site->old[0] != 0xf4)
 			missed += !host_count(&host, site);
 	}
-	/* call *16(%rsp); what probe_jump_short jumps over */
-	CHECK(refused == 1 && missed == 4);
+	/* What probe_jump_short jumps over. */
+	CHECK(!refused && missed == 4);
 	host_finish(&host);
 }
 
@@ -233,7 +233,7 @@ static void sites_are_what_they_should_be(void)
 	CHECK(host_site(&host, "probe_many")->fragile == (distance->top != 0xcc));
 	CHECK(host_site(&host, "probe_padded")->how == INSTR_HOW_JUMP);
 	CHECK(host_site(&host, "probe_branches_inside")->reason == INSTR_REASON_LOOP);
-	CHECK(host_site(&host, "probe_call_stack")->reason == INSTR_REASON_INSN);
+	CHECK(host_site(&host, "probe_call_stack")->how == INSTR_HOW_JUMP);
 	CHECK(host_site(&host, "probe_short")->reason == INSTR_REASON_NEIGHBOUR);
 	CHECK(!host_site(&host, "probe_flags_dead")->flags_live);
 	CHECK(host_site(&host, "probe_flags")->flags_live);

@@ -111,7 +111,7 @@ entry probe_call_indexed
 	ret
 done probe_call_indexed
 
-entry probe_call_stack			/* can't be moved: an int3 */
+entry probe_call_stack			/* 8 bytes further when the call has pushed */
 	nop
 	call	*16(%rsp)
 	ret

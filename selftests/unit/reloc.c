@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Relocation and what it stands on: one case for each class of instructions,
- * moved from position 0x1000 to 0x101000, and which can't be moved at all.
+ * moved from position 0x1000 to 0x101000, those that refer far, and which can't be
+ * moved at all.
  */
 
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #define FROM 0x1000
 #define TO 0x101000
+#define FAR_TO (FROM - 0x40000000LL)
 
 struct golden {
 	const char *what, *old, *new;
@@ -74,12 +76,98 @@ static const struct golden golden[] = {
 	  "ff24d8", false },
 	{ "call *16(%rbp)", "ff5510", PUSH_RETURN("f9ffefff", "f1ffefff")
 	  "ff6510", false },
+	{ "call *(%rsp)", "ff1424", PUSH_RETURN("f9ffefff", "f1ffefff")
+	  "ff642408", false },
+	{ "call *8(%rsp)", "ff542408", PUSH_RETURN("faffefff", "f2ffefff")
+	  "ff642410", false },
+	{ "call *8(%rsp), with a scale that means nothing", "ff54e408",
+	  PUSH_RETURN("faffefff", "f2ffefff") "ff64e410", false },
+	{ "call *119(%rsp)", "ff542477", PUSH_RETURN("faffefff", "f2ffefff")
+	  "ff64247f", false },
+	{ "call *120(%rsp)", "ff542478", PUSH_RETURN("faffefff", "f2ffefff")
+	  "ffa42480000000", false },
+	{ "call *256(%rsp)", "ff942400010000", PUSH_RETURN("fdffefff", "f5ffefff")
+	  "ffa42408010000", false },
+	{ "call *8(%rsp,%rcx,8)", "ff54cc08", PUSH_RETURN("faffefff", "f2ffefff")
+	  "ff64cc10", false },
+	{ "call *(%rsp,%r8)", "42ff1404", PUSH_RETURN("faffefff", "f2ffefff")
+	  "42ff640408", false },
+};
+
+/* Each @address is lea half(%rip),%reg; lea rest(%reg),%reg */
+#define SAVED(push, address, insn, pop) "488d642480" push address insn pop "488da42480000000"
+#define FAR_JUMP(address, load) "488d642480" "e801000000" "cc" "50" address load \
+	"4889442408" "58" "c28000"
+
+static const struct golden far_golden[] = {
+	{ "mov x(%rip),%rbx", "488b1d00000070",
+	  SAVED("50", "488d05fdffff57488d80fdffff57", "488b18", "58"), false },
+	{ "mov %rax,x(%rip)", "48890500000070",
+	  SAVED("51", "488d0dfdffff57488d89fdffff57", "488901", "59"), false },
+	{ "mov %ah,x(%rip)", "882500000070",
+	  SAVED("51", "488d0dfcffff57488d89fdffff57", "8821", "59"), false },
+	{ "add %r9,x(%rip), with REX.B", "4d010d00000070",
+	  SAVED("50", "488d05fdffff57488d80fdffff57", "4c0108", "58"), false },
+	{ "cmpl $imm,x(%rip)", "813d0000007078563412",
+	  SAVED("50", "488d05feffff57488d80ffffff57", "813878563412", "58"), false },
+	{ "movb $imm,x(%rip)", "c6050000007005",
+	  SAVED("50", "488d05fdffff57488d80fdffff57", "c60005", "58"), false },
+	{ "mov %fs:x(%rip),%eax", "648b0500000070",
+	  SAVED("51", "488d0dfdffff57488d89fdffff57", "648b01", "59"), false },
+	{ "mull x(%rip)", "f72500000070",
+	  SAVED("51", "488d0dfcffff57488d89fdffff57", "f721", "59"), false },
+	{ "cmpxchg16b x(%rip)", "f0480fc70d00000070",
+	  SAVED("56", "488d35feffff57488db6feffff57", "f0480fc70e", "5e"), false },
+	{ "pcmpestri $imm,x(%rip),%xmm0", "660f3a6105000000700c",
+	  SAVED("53", "488d1dfeffff57488d9bffffff57", "660f3a61030c", "5b"), false },
+	{ "VEX.2 x(%rip)", "c5fb100500000070",
+	  SAVED("50", "488d05fdffff57488d80feffff57", "c5fb1000", "58"), false },
+	{ "VEX.3 x(%rip), with B", "c4c17c100500000070",
+	  SAVED("50", "488d05feffff57488d80feffff57", "c4e17c1000", "58"), false },
+	{ "EVEX x(%rip)", "62f17c48100500000070",
+	  SAVED("50", "488d05feffff57488d80ffffff57", "62f17c481000", "58"), false },
+	{ "EVEX x(%rip), with B", "62d17c48100500000070",
+	  SAVED("50", "488d05feffff57488d80ffffff57", "62f17c481000", "58"), false },
+	{ "XOP x(%rip), with B", "8fc978900500000070",
+	  SAVED("50", "488d05feffff57488d80feffff57", "8fe9789000", "58"), false },
+	{ "lea x(%rip),%rax", "488d0500000070", "488d0500000058488d8000000058", false },
+	{ "lea x(%rip),%r13", "4c8d2d00000070", "4c8d2d000000584d8dad00000058", false },
+	{ "lea x(%rip),%r12", "4c8d2500000070",
+	  SAVED("50", "488d05fdffff57488d80fdffff57", "4c8d20", "58"), false },
+	{ "lea x(%rip),%eax", "8d0500000070",
+	  SAVED("51", "488d0dfcffff57488d89fdffff57", "8d01", "59"), false },
+	{ "push x(%rip)", "ff3500000070",
+	  "488d642480" "50" "488d05fcffff57488d80fdffff57" "ff30"
+	  "8f842480000000" "58" "488d642478", false },
+	{ "pop x(%rip)", "8f0500000070",
+	  "488d642480" "50" "488d05fcffff57488d80fdffff57" "ffb42488000000"
+	  "8f00" "58" "488da42488000000", false },
+	{ "jmp *x(%rip)", "ff2500000070",
+	  FAR_JUMP("488d05f9ffff57488d80faffff57", "488b00"), false },
+	{ "call *x(%rip)", "ff1500000070",
+	  PUSH_RETURN("fcffff3f", "f4ffff3f")
+	  FAR_JUMP("488d05edffff57488d80eeffff57", "488b00"), false },
+	{ "jmp rel32", "e900000070", FAR_JUMP("488d05f9ffff57488d80f9ffff57", ""), false },
+	{ "je rel32", "0f8400000070",
+	  "7523" FAR_JUMP("488d05f8ffff57488d80f9ffff57", ""), false },
+	{ "call rel32", "e800000070",
+	  PUSH_RETURN("fbffff3f", "f3ffff3f")
+	  FAR_JUMP("488d05edffff57488d80edffff57", ""), false },
+	{ "call of what ignores the flags", "e800000070",
+	  ADD_TO_RETURN("fbffff3f", "00000040")
+	  FAR_JUMP("488d05f0ffff57488d80f0ffff57", ""), true },
+};
+
+/* From where the loop is just in reach, what it leads to is not. */
+#define BORDER (FROM + 2 - INT32_MAX + INSTR_BLOCK_MAX)
+
+static const struct golden border_golden = {
+	"loop", "e27f", "e202" "eb23" FAR_JUMP("488d05b3ffff3f488d80b4ffff3f", ""), false,
 };
 
 static const char *const unmovable[] = {
-	"ff542408",		/* call *8(%rsp) */
-	"ff1424",		/* call *(%rsp) */
-	"ff54e408",		/* call *8(%rsp), with a scale that means nothing */
+	"ff5424f8",		/* call *-8(%rsp): that is where it pushes */
+	"ff9424f8ffff7f",	/* call *0x7ffffff8(%rsp) */
 	"ffd4",			/* call *%rsp */
 	"66e800000000",		/* 16 bits wide on some processors */
 	"667500",
@@ -102,19 +190,19 @@ static size_t parse_hex(const char *hex, uint8_t *bytes)
 	return len;
 }
 
-static bool moves_as(const struct golden *g)
+static bool moves_as(const struct golden *g, int64_t to, bool far)
 {
 	uint8_t old[16], expected[128], new[128];
-	struct emit count = { .position = TO };
-	struct emit emit = { .bytes = new, .position = TO };
+	struct emit count = { .position = 0 };
+	struct emit emit = { .bytes = new, .position = to };
 	size_t len = parse_hex(g->old, old), new_len = parse_hex(g->new, expected);
 	struct insn insn;
 
 	if (!insn_decode(old, len, &insn) || insn.len != len ||
-	    !reloc_is_possible(&insn, FROM, TO, TO))
+	    reloc_choose(&insn, old, FROM, to, to) != (far ? RELOC_FAR : RELOC_NEAR))
 		return false;
-	reloc_emit(&count, &insn, old, FROM, g->flags_dead);
-	reloc_emit(&emit, &insn, old, FROM, g->flags_dead);
+	reloc_emit(&count, &insn, old, FROM, far, g->flags_dead);
+	reloc_emit(&emit, &insn, old, FROM, far, g->flags_dead);
 	if (count.len == emit.len && emit.len == new_len && !memcmp(new, expected, new_len))
 		return true;
 	printf("# %s: ", g->what);
@@ -127,9 +215,18 @@ static bool moves_as(const struct golden *g)
 static void each_class_moves(void)
 {
 	for (size_t i = 0; i < sizeof(golden) / sizeof(golden[0]); i++) {
-		if (!CHECK(moves_as(&golden[i])))
+		if (!CHECK(moves_as(&golden[i], TO, false)))
 			printf("# %s\n", golden[i].what);
 	}
+}
+
+static void what_is_far_is_reached(void)
+{
+	for (size_t i = 0; i < sizeof(far_golden) / sizeof(far_golden[0]); i++) {
+		if (!CHECK(moves_as(&far_golden[i], FAR_TO, true)))
+			printf("# %s\n", far_golden[i].what);
+	}
+	CHECK(moves_as(&border_golden, BORDER, true));
 }
 
 static void what_depends_on_its_place_stays(void)
@@ -141,26 +238,81 @@ static void what_depends_on_its_place_stays(void)
 		size_t len = parse_hex(unmovable[i], bytes);
 
 		if (!CHECK(insn_decode(bytes, len, &insn)) ||
-		    !CHECK(!reloc_is_possible(&insn, FROM, TO, TO)))
+		    !CHECK(reloc_choose(&insn, bytes, FROM, TO, TO) == RELOC_IMPOSSIBLE))
 			printf("# %s\n", unmovable[i]);
 	}
 }
 
-static void what_is_out_of_reach_stays(void)
+static enum reloc_how choose(const char *hex, int64_t lowest, int64_t highest)
 {
-	static const char *const far[] = { "488b0500010000", "e900010000", "eb10", "e800000000" };
 	uint8_t bytes[16];
 	struct insn insn;
 
+	if (!insn_decode(bytes, parse_hex(hex, bytes), &insn))
+		return RELOC_IMPOSSIBLE;
+	return reloc_choose(&insn, bytes, FROM, lowest, highest);
+}
+
+static void far_is_what_any_block_may_not_reach(void)
+{
+	static const char *const near[] = { "488b0500010000", "e900010000", "eb10", "e800000000" };
+	static const char *const far[] = { "488b050000007f", "e90000007f", "e80000007f",
+					   "0f840000007f" };
+
 	for (size_t i = 0; i < 4; i++) {
-		CHECK(insn_decode(bytes, parse_hex(far[i], bytes), &insn));
-		CHECK(reloc_is_possible(&insn, FROM, TO, TO + 0x7f000000));
-		CHECK(!reloc_is_possible(&insn, FROM, TO, TO + 0x80000000LL));
-		CHECK(!reloc_is_possible(&insn, FROM, TO - 0x80200000LL, TO));
+		CHECK(choose(near[i], TO, TO + 0x7f000000) == RELOC_NEAR);
+		CHECK(choose(near[i], TO, TO + 0x80000000LL) == RELOC_IMPOSSIBLE);
+		CHECK(choose(near[i], TO - 0x80200000LL, TO) == RELOC_IMPOSSIBLE);
+		CHECK(choose(far[i], TO, TO) == RELOC_NEAR);
+		CHECK(choose(far[i], TO - 0x2000000, TO) == RELOC_FAR);
+	}
+}
+
+/* What RSP is matters to them, or they leave no register. */
+static void what_needs_the_stack_pointer_is_not_far(void)
+{
+	static const char *const needs[] = {
+		"48892500000070",	/* mov %rsp,x(%rip) */
+		"40882500000070",	/* mov %spl,x(%rip) */
+		"48032500000070",	/* add x(%rip),%rsp */
+		"488d2500000070",	/* lea x(%rip),%rsp */
+		"66ff3500000070",	/* pushw x(%rip) */
+		"668f0500000070",	/* popw x(%rip) */
+		"64ff2500000070",	/* jmp *%fs:x(%rip) */
+	};
+
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		CHECK(choose(needs[i], TO, TO) == RELOC_NEAR);
+		CHECK(choose(needs[i], FAR_TO, TO) == RELOC_IMPOSSIBLE);
 	}
 }
 
 /* ---- decoding --------------------------------------------------------------- */
+
+static uint8_t registers(const char *hex)
+{
+	uint8_t bytes[16];
+
+	return insn_registers(bytes, parse_hex(hex, bytes));
+}
+
+static void registers_are_all_that_matter(void)
+{
+	CHECK(registers("488b1d00000000") == 1 << 3);		/* mov x(%rip),%rbx */
+	CHECK(registers("8a2d00000000") == 1 << 1);		/* mov x(%rip),%ch */
+	CHECK(registers("408a2d00000000") == 1 << 5);		/* mov x(%rip),%bpl */
+	CHECK(registers("4c8b1d00000000") == 0);		/* mov x(%rip),%r11 */
+	CHECK(registers("0f100500000000") == 0);		/* movups x(%rip),%xmm0 */
+	CHECK(registers("488b44b708") == (1 << 0 | 1 << 6 | 1 << 7));	/* 8(%rdi,%rsi,4) */
+	CHECK(registers("f72500000000") == (1 << 0 | 1 << 2));		/* mull */
+	CHECK(registers("d32500000000") == 1 << 1);			/* shll %cl */
+	CHECK(registers("0fb10d00000000") == (1 << 0 | 1 << 1));	/* cmpxchg */
+	CHECK(registers("0fc70d00000000") == 0x0f);			/* cmpxchg8b */
+	CHECK(registers("0fae2500000000") == (1 << 0 | 1 << 2));	/* xsave */
+	CHECK(registers("c4e2e3f60d00000000") == (1 << 1 | 1 << 2 | 1 << 3));	/* mulx */
+	CHECK(registers("ff3500000000") == 1 << 4);			/* push */
+	CHECK(registers("06") == 0xff);
+}
 
 static void prefixed_jumps_are_one_jump(void)
 {
@@ -268,7 +420,10 @@ int main(void)
 {
 	RUN(each_class_moves);
 	RUN(what_depends_on_its_place_stays);
-	RUN(what_is_out_of_reach_stays);
+	RUN(what_is_far_is_reached);
+	RUN(far_is_what_any_block_may_not_reach);
+	RUN(what_needs_the_stack_pointer_is_not_far);
+	RUN(registers_are_all_that_matter);
 	RUN(prefixed_jumps_are_one_jump);
 	RUN(top_bytes_are_invalid);
 	RUN(both_decoders_agree);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "block.h"
 #include "insn.h"
 #include "site.h"
 #include "tap.h"
@@ -242,8 +243,50 @@ static void refusals_have_reasons(void)
 	CHECK(refused("48", INSTR_REASON_UNDECODABLE));
 	CHECK(refused("cc" TEN_NOPS, INSTR_REASON_BREAKPOINT));
 	CHECK(refused("c7f800000000" TEN_NOPS, INSTR_REASON_UNMOVABLE));
-	CHECK(refused("ff542408" TEN_NOPS, INSTR_REASON_UNMOVABLE));
+	CHECK(refused("ff5424f8" TEN_NOPS, INSTR_REASON_UNMOVABLE));
 	CHECK(!refused("0f0b" TEN_NOPS, INSTR_REASON_UNMOVABLE));
+}
+
+/* The slab lies below the text, so that what is far above it is out of reach. */
+static void what_is_far_is_marked(void)
+{
+	plan_hex(0xcc, "90" "488b050000007f" TEN_NOPS);		/* mov x(%rip),%rax */
+	CHECK(jump("e9cccccccc", 8) && site.far == 1 << 1);
+	CHECK(trap_inside(1, "488b050000007f") && site.far == 1);
+	plan_hex(0xcc, "b801000000" "488b050000007f" TEN_NOPS);
+	CHECK(jump("e9cccccccc", 5) && !site.far);		/* not in the window */
+	plan_hex(0xcc, "488b050000007f" TEN_NOPS);
+	text.lowest = text.highest = 0;
+	site_plan(&text, 0, &site);
+	CHECK(jump("e9cccccccc", 7) && !site.far);
+	plan_hex(0xcc, "90" "4803250000007f" TEN_NOPS);		/* add x(%rip),%rsp */
+	CHECK(trap(INSTR_REASON_INSN));
+}
+
+static void the_longest_blocks_fit(void)
+{
+	static const char *const longest[] = {
+		"ffd0" "ffd0" "ff150000007f" TEN_NOPS,
+		"e80000007f" TEN_NOPS,
+		"9090" "c705" "0000007f" "00000000" TEN_NOPS,
+		"66480fba250000007f00" TEN_NOPS,
+	};
+	const size_t cell = sizeof(((struct instr_cell *)NULL)->code) - BLOCK_SLOW_MAX;
+
+	for (size_t i = 0; i < sizeof(longest) / sizeof(longest[0]); i++) {
+		plan_hex(0x60, longest[i]);
+		text.lowest = text.highest = -(int64_t)distance_rel32(text.distance);
+		site_plan(&text, 0, &site);
+		CHECK(site.how == INSTR_HOW_JUMP && site.far &&
+		      site.block_len <= INSTR_BLOCK_MAX);
+		for (size_t n = 0; n < site.nr_moved; n++) {
+			struct instr_plan_site inside;
+
+			site_plan_trap(&text, (struct instr_place){ 0, site.moved[n].old_at },
+				       INSTR_REASON_INSIDE, &inside);
+			CHECK(inside.how == INSTR_HOW_TRAP && inside.block_len <= cell);
+		}
+	}
 }
 
 static void any_boundary_can_trap(void)
@@ -315,6 +358,8 @@ int main(void)
 	RUN(pages_are_not_straddled);
 	RUN(unmovable_instructions_trap);
 	RUN(refusals_have_reasons);
+	RUN(what_is_far_is_marked);
+	RUN(the_longest_blocks_fit);
 	RUN(any_boundary_can_trap);
 	RUN(kinds_of_functions_are_refused);
 	RUN(restartable_sequences_are_refused);

@@ -13,9 +13,6 @@
 #include "insn.h"
 #include "reloc.h"
 
-#define LEA_RSP_DOWN	"\x48\x8d\x64\x24\x80"		/* lea -128(%rsp),%rsp */
-#define LEA_RSP_UP	"\x48\x8d\xa4\x24\x80\0\0\0"	/* lea 128(%rsp),%rsp */
-
 #define COUNT_LEN	7
 
 static void emit_look_at_gate(struct emit *emit, const struct block_places *places,
@@ -133,11 +130,11 @@ static void emit_moved(struct emit *emit, const struct instr_plan_site *site,
 	struct insn insn;
 
 	insn_recall(moved, bytes, &insn);
+	/* The return address is there already. */
 	if (site->calls)
-		emit_jump(emit, (int64_t)site->offset + insn.target);
-	else
-		reloc_emit(emit, &insn, bytes, (int64_t)site->offset + moved->old_at,
-			   site->callee_flags_dead);
+		insn.kind = INSN_JMP;
+	reloc_emit(emit, &insn, bytes, (int64_t)site->offset + moved->old_at,
+		   site->far >> moved->old_at & 1, site->callee_flags_dead);
 }
 
 /* What comes behind the displaced instructions. */

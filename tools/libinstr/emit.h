@@ -47,6 +47,10 @@ static inline void emit_jump(struct emit *emit, int64_t target)
 	emit_relative(emit, target, 0);
 }
 
+/* Below the red zone, and back. */
+#define LEA_RSP_DOWN	"\x48\x8d\x64\x24\x80"		/* lea -128(%rsp),%rsp */
+#define LEA_RSP_UP	"\x48\x8d\xa4\x24\x80\0\0\0"	/* lea 128(%rsp),%rsp */
+
 /*
  * A short jump to what is not emitted yet: emit_land(), given what this returned,
  * says that it is here.

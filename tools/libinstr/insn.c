@@ -99,8 +99,8 @@ static enum insn_kind branch_kind(const ZydisDecodedInstruction *in,
 }
 
 /*
- * A call pushes, and an operand that is relative to RSP would then mean another
- * place. R12 has the same number but for REX.B.
+ * A call pushes, and an operand that is relative to RSP then means another place.
+ * R12 has the same number but for REX.B.
  */
 static bool operand_uses_rsp(const ZydisDecodedInstruction *in)
 {
@@ -110,11 +110,19 @@ static bool operand_uses_rsp(const ZydisDecodedInstruction *in)
 	return base == 4 && !in->raw.rex.B;
 }
 
+/* What is pushed lies below RSP, and must not be what is read. */
+static bool operand_can_follow_rsp(const ZydisDecodedInstruction *in)
+{
+	return in->raw.modrm.mod != 3 && in->raw.disp.value >= 0 &&
+	       in->raw.disp.value <= INT32_MAX - 8;
+}
+
 static enum insn_kind call_kind(const ZydisDecodedInstruction *in)
 {
 	enum insn_kind kind = branch_kind(in, INSN_CALL, INSN_CALL_INDIRECT);
 
-	return kind == INSN_CALL_INDIRECT && operand_uses_rsp(in) ? INSN_UNMOVABLE : kind;
+	return kind == INSN_CALL_INDIRECT && operand_uses_rsp(in) &&
+	       !operand_can_follow_rsp(in) ? INSN_UNMOVABLE : kind;
 }
 
 static enum insn_kind insn_classify(const ZydisDecodedInstruction *in)
@@ -175,6 +183,7 @@ static void insn_read_operand(const ZydisDecodedInstruction *in, struct insn *in
 		insn->modrm_at = in->raw.modrm.offset;
 	if (in->raw.imm[0].is_relative)
 		insn->target = in->length + in->raw.imm[0].value.s;
+	insn->operand_on_stack = insn->kind == INSN_CALL_INDIRECT && operand_uses_rsp(in);
 	if (!operand_is_relative(in))
 		return;
 	insn->operand_at = in->raw.disp.offset;
@@ -223,6 +232,7 @@ void insn_recall(const struct instr_moved *moved, const uint8_t *bytes, struct i
 		.opcode_at = moved->opcode_at,
 		.modrm_at = moved->modrm_at,
 		.operand_at = moved->operand_at,
+		.operand_on_stack = moved->operand_on_stack,
 	};
 	if (insn->operand_at)
 		memcpy(&insn->operand, bytes + insn->operand_at, sizeof(insn->operand));
@@ -241,6 +251,43 @@ bool insn_decode_branch(const uint8_t *bytes, size_t len, struct insn *insn, boo
 	if (*is_branch)
 		insn->target = in.length + in.raw.imm[0].value.s;
 	return true;
+}
+
+/* ---- registers -------------------------------------------------------------- */
+
+static uint8_t register_bit(ZydisRegister part)
+{
+	ZydisRegister all = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, part);
+
+	if (all < ZYDIS_REGISTER_RAX || all > ZYDIS_REGISTER_RDI)
+		return 0;
+	return (uint8_t)(1 << ZydisRegisterGetId(all));
+}
+
+static uint8_t operand_registers(const ZydisDecodedOperand *operand)
+{
+	switch (operand->type) {
+	case ZYDIS_OPERAND_TYPE_REGISTER:
+		return register_bit(operand->reg.value);
+	case ZYDIS_OPERAND_TYPE_MEMORY:
+		return register_bit(operand->mem.base) | register_bit(operand->mem.index);
+	default:
+		return 0;
+	}
+}
+
+uint8_t insn_registers(const uint8_t *bytes, size_t len)
+{
+	ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
+	ZydisDecodedInstruction in;
+	uint8_t registers = 0;
+
+	if (!decode(&full_decoder, bytes, len, &in) ||
+	    !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&full_decoder, bytes, len, &in, operand)))
+		return 0xff;
+	for (size_t i = 0; i < in.operand_count; i++)
+		registers |= operand_registers(&operand[i]);
+	return registers;
 }
 
 /* ---- for people ------------------------------------------------------------- */

@@ -40,6 +40,7 @@ struct insn {
 	uint8_t opcode_at;	/* behind legacy and REX prefixes */
 	uint8_t modrm_at;	/* 0: none */
 	uint8_t operand_at;	/* its 32 bits are relative to RIP; 0: none */
+	bool operand_on_stack;	/* of a call: relative to RSP, and not below it */
 	uint8_t flags_read;
 	uint8_t flags_written;	/* for certain */
 	int32_t operand;
@@ -48,6 +49,9 @@ struct insn {
 
 /* False: these bytes are no instruction, or not all of one. */
 bool insn_decode(const uint8_t *bytes, size_t len, struct insn *insn);
+
+/* Of RAX to RDI, by their numbers, those that it reads or writes: bits. */
+uint8_t insn_registers(const uint8_t *bytes, size_t len);
 
 /*
  * The instruction @bytes again, of which @moved keeps what it was found to be: all but

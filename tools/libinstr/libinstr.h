@@ -196,7 +196,7 @@ struct instr_moved {
 	uint8_t new_len;
 	uint8_t old_at, old_len;	/* within the site's old bytes */
 	uint8_t kind, opcode_at, modrm_at, operand_at;	/* see insn.h */
-	uint8_t pad;
+	bool operand_on_stack;
 };
 
 #define INSTR_WINDOW_MAX	(INSTR_SITE_MAX + 15)	/* bytes of displaced code */
@@ -220,6 +220,7 @@ struct instr_plan_site {
 	/* The text: @patch_len bytes change, @window_len bytes are displaced. */
 	uint8_t patch_len, window_len;
 	uint8_t nr_moved;
+	uint8_t far;		/* bit n: the instruction at byte n refers too far for 32 bits */
 	bool fragile;		/* see INSTR_SITE_FRAGILE */
 	bool flags_live;	/* the interceptor must keep the flags */
 	bool callee_flags_dead;	/* what is called directly in the window ignores them */

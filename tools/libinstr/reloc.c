@@ -6,7 +6,8 @@
  * that is relative to RIP; branches with 8 bits, which can't reach; and calls:
  * the callee, an unwinder or a debugger must find the original return address
  * on the stack, so it is pushed and the callee is jumped to. Registers, flags
- * and what lies above the stack pointer are as they would be.
+ * and what lies above the stack pointer are as they would be. What is too far for
+ * a displacement is in far.c.
  *
  * A branch goes to the original text. Where that is patched, it has a jump or a
  * trap, so that the branch need not know.
@@ -16,6 +17,8 @@
  */
 
 #include "reloc.h"
+
+#include "far.h"
 
 /* All displacements are computed from the end of what is emitted, at most. */
 #define REACH_MARGIN INSTR_BLOCK_MAX
@@ -44,22 +47,32 @@ static int64_t operand_target(const struct insn *insn, int64_t from)
 	return from + insn->len + insn->operand;
 }
 
-bool reloc_is_possible(const struct insn *insn, int64_t from, int64_t lowest,
-		       int64_t highest)
+enum reloc_how reloc_choose(const struct insn *insn, const uint8_t *bytes, int64_t from,
+			    int64_t lowest, int64_t highest)
 {
-	if (insn->kind == INSN_UNMOVABLE)
-		return false;
-	if (insn->operand_at &&
-	    !in_reach_of_all(lowest, highest, operand_target(insn, from)))
-		return false;
-	if (has_target(insn) && !in_reach_of_all(lowest, highest, from + insn->target))
-		return false;
 	/* A call's return address is one more thing that is relative. */
-	return in_reach_of_all(lowest, highest, from + insn->len);
+	if (insn->kind == INSN_UNMOVABLE ||
+	    !in_reach_of_all(lowest, highest, from + insn->len))
+		return RELOC_IMPOSSIBLE;
+	if (has_target(insn))
+		return in_reach_of_all(lowest, highest, from + insn->target) ? RELOC_NEAR
+									     : RELOC_FAR;
+	if (!insn->operand_at ||
+	    in_reach_of_all(lowest, highest, operand_target(insn, from)))
+		return RELOC_NEAR;
+	return far_is_possible(insn, bytes) ? RELOC_FAR : RELOC_IMPOSSIBLE;
+}
+
+static void emit_goto(struct emit *emit, int64_t target, bool far)
+{
+	if (far)
+		far_emit_jump(emit, target);
+	else
+		emit_jump(emit, target);
 }
 
 static void emit_plain(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
-		       int64_t from)
+		       int64_t from, bool far)
 {
 	size_t tail = insn->operand_at + sizeof(int32_t);
 
@@ -67,18 +80,29 @@ static void emit_plain(struct emit *emit, const struct insn *insn, const uint8_t
 		emit_bytes(emit, bytes, insn->len);
 		return;
 	}
+	if (far) {
+		far_emit_operand(emit, insn, bytes, operand_target(insn, from));
+		return;
+	}
 	emit_bytes(emit, bytes, insn->operand_at);
 	emit_relative(emit, operand_target(insn, from), insn->len - tail);
 	emit_bytes(emit, bytes + tail, insn->len - tail);
 }
 
-/* 7x and 0F 8x: the low half of the opcode is the condition. */
+/* 7x and 0F 8x: the low half of the opcode is the condition, its lowest bit turns it. */
 static void emit_jcc(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
-		     int64_t from)
+		     int64_t from, bool far)
 {
 	const uint8_t *opcode = bytes + insn->opcode_at;
 	uint8_t condition = (opcode[0] == 0x0f ? opcode[1] : opcode[0]) & 0x0f;
 
+	if (far) {
+		size_t not = emit_forward(emit, 0x70 | (condition ^ 1));
+
+		far_emit_jump(emit, from + insn->target);
+		emit_land(emit, not);
+		return;
+	}
 	EMIT(emit, "\x0f");
 	emit_byte(emit, 0x80 | condition);
 	emit_relative(emit, from + insn->target, 0);
@@ -91,11 +115,15 @@ static void emit_jcc(struct emit *emit, const struct insn *insn, const uint8_t *
  * 2:
  */
 static void emit_loop(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
-		      int64_t from)
+		      int64_t from, bool far)
 {
+	size_t not;
+
 	emit_bytes(emit, bytes, insn->opcode_at + 1);
-	EMIT(emit, "\x02" "\xeb\x05");
-	emit_jump(emit, from + insn->target);
+	emit_byte(emit, 2);
+	not = emit_forward(emit, 0xeb);
+	emit_goto(emit, from + insn->target, far);
+	emit_land(emit, not);
 }
 
 /*
@@ -135,7 +163,7 @@ static void emit_call_next(struct emit *emit, int64_t address)
 	emit_jump(emit, address);
 }
 
-static void emit_call(struct emit *emit, const struct insn *insn, int64_t from,
+static void emit_call(struct emit *emit, const struct insn *insn, int64_t from, bool far,
 		      bool flags_dead)
 {
 	if (insn->target == insn->len) {
@@ -143,42 +171,63 @@ static void emit_call(struct emit *emit, const struct insn *insn, int64_t from,
 		return;
 	}
 	emit_push_return(emit, from + insn->len, flags_dead);
-	emit_jump(emit, from + insn->target);
+	emit_goto(emit, from + insn->target, far);
+}
+
+/* Emits @bytes, whose operand is relative to RSP and now 8 bytes further. */
+static void emit_on_stack(struct emit *emit, const struct insn *insn, const uint8_t *bytes)
+{
+	const uint8_t *modrm = bytes + insn->modrm_at;
+	size_t head = insn->modrm_at + 2;		/* with SIB */
+	int32_t displacement = 0;
+	uint8_t mod = 0x40;
+
+	memcpy(&displacement, bytes + head, insn->len - head);
+	displacement += 8;
+	if (displacement > INT8_MAX)
+		mod = 0x80;
+	emit_bytes(emit, bytes, insn->modrm_at);
+	emit_byte(emit, (modrm[0] & 0x3f) | mod);
+	emit_byte(emit, modrm[1]);
+	emit_bytes(emit, &displacement, mod == 0x80 ? sizeof(displacement) : 1);
 }
 
 /* FF /2 becomes FF /4: a call of an operand, a jump to it. */
 static void emit_call_indirect(struct emit *emit, const struct insn *insn,
-			       const uint8_t *bytes, int64_t from)
+			       const uint8_t *bytes, int64_t from, bool far)
 {
 	uint8_t jump[INSN_LEN_MAX];
 
 	memcpy(jump, bytes, insn->len);
 	jump[insn->modrm_at] = (uint8_t)((jump[insn->modrm_at] & ~0x38) | 4 << 3);
 	emit_push_return(emit, from + insn->len, false);
-	emit_plain(emit, insn, jump, from);
+	if (insn->operand_on_stack)
+		emit_on_stack(emit, insn, jump);
+	else
+		emit_plain(emit, insn, jump, from, far);
 }
 
 void reloc_emit(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
-		int64_t from, bool flags_dead)
+		int64_t from, bool far, bool flags_dead)
 {
 	switch ((enum insn_kind)insn->kind) {
 	case INSN_JMP:
-		emit_jump(emit, from + insn->target);
+		emit_goto(emit, from + insn->target, far);
 		break;
 	case INSN_JCC:
-		emit_jcc(emit, insn, bytes, from);
+		emit_jcc(emit, insn, bytes, from, far);
 		break;
 	case INSN_LOOP:
-		emit_loop(emit, insn, bytes, from);
+		emit_loop(emit, insn, bytes, from, far);
 		break;
 	case INSN_CALL:
-		emit_call(emit, insn, from, flags_dead);
+		emit_call(emit, insn, from, far, flags_dead);
 		break;
 	case INSN_CALL_INDIRECT:
-		emit_call_indirect(emit, insn, bytes, from);
+		emit_call_indirect(emit, insn, bytes, from, far);
 		break;
 	default:
-		emit_plain(emit, insn, bytes, from);
+		emit_plain(emit, insn, bytes, from, far);
 		break;
 	}
 }

@@ -47,6 +47,7 @@ struct entry {
 	enum instr_reason stop;		/* why there are no more */
 	uint8_t boundaries;		/* where an instruction begins */
 	uint8_t targets;		/* where the function branches to */
+	uint8_t far;			/* where an instruction refers too far for 32 bits */
 };
 
 /* ---- decoding --------------------------------------------------------------- */
@@ -65,8 +66,8 @@ static bool entry_is_dead(const struct entry *entry, size_t i)
 }
 
 /* Why the instruction at @at can't be displaced too. */
-static enum instr_reason entry_refuses(const struct site_text *text, const struct entry *entry,
-				       const struct insn *insn, uint64_t at)
+static enum instr_reason entry_refuses(const struct entry *entry, const struct insn *insn,
+				       uint64_t at)
 {
 	if (entry->next < at + insn->len)
 		return INSTR_REASON_NEIGHBOUR;
@@ -75,18 +76,25 @@ static enum instr_reason entry_refuses(const struct site_text *text, const struc
 	if (insn->kind == INSN_BREAKPOINT && at < entry->size &&
 	    !entry_is_dead(entry, entry->nr))
 		return INSTR_REASON_INSN;
-	if (!reloc_is_possible(insn, (int64_t)(entry->offset + at), text->lowest,
-			       text->highest))
-		return INSTR_REASON_INSN;
 	return INSTR_REASON_NONE;
 }
 
-static void entry_add(struct entry *entry, const struct insn *insn, uint8_t at)
+/* Adds the instruction at @at. False: it can't be moved. */
+static bool entry_add(const struct site_text *text, struct entry *entry,
+		      const struct insn *insn, uint8_t at)
 {
+	enum reloc_how how = reloc_choose(insn, entry->code + at,
+					  (int64_t)entry->offset + at, text->lowest,
+					  text->highest);
+
+	if (how == RELOC_IMPOSSIBLE)
+		return false;
 	entry->at[entry->nr] = at;
 	entry->insn[entry->nr] = *insn;
 	entry->nr++;
 	entry->boundaries |= (uint8_t)(1 << at);
+	entry->far |= (uint8_t)((how == RELOC_FAR) << at);
+	return true;
 }
 
 /* Where a patch of the entry's bytes could end at most. */
@@ -109,10 +117,11 @@ static void entry_decode(const struct site_text *text, struct entry *entry)
 		else if (!insn_decode(entry->code + at, entry->code_len - at, &insn))
 			entry->stop = at < entry->size ? INSTR_REASON_INSN : INSTR_REASON_SHORT;
 		else
-			entry->stop = entry_refuses(text, entry, &insn, at);
+			entry->stop = entry_refuses(entry, &insn, at);
+		if (!entry->stop && !entry_add(text, entry, &insn, at))
+			entry->stop = INSTR_REASON_INSN;
 		if (entry->stop)
 			return;
-		entry_add(entry, &insn, at);
 	}
 }
 
@@ -327,7 +336,9 @@ static void site_set_window(const struct entry *entry, struct instr_plan_site *s
 			.opcode_at = entry->insn[nr].opcode_at,
 			.modrm_at = entry->insn[nr].modrm_at,
 			.operand_at = entry->insn[nr].operand_at,
+			.operand_on_stack = entry->insn[nr].operand_on_stack,
 		};
+		site->far |= entry->far & (uint8_t)(1 << entry->at[nr]);
 	}
 	site->nr_moved = nr;
 	site->window_len = end;
@@ -370,9 +381,8 @@ static enum instr_reason refuse_insn(const struct site_text *text, struct entry 
 		return INSTR_REASON_UNDECODABLE;
 	if (insn.kind == INSN_BREAKPOINT)
 		return INSTR_REASON_BREAKPOINT;
-	if (!reloc_is_possible(&insn, (int64_t)entry->offset, text->lowest, text->highest))
+	if (!entry_add(text, entry, &insn, 0))
 		return INSTR_REASON_UNMOVABLE;
-	entry_add(entry, &insn, 0);
 	return selfread_reason(&text->selfread, entry->vaddr, 1);
 }
 

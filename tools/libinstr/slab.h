@@ -27,8 +27,8 @@ int slab_lay_out(struct instr_plan *plan, struct instr_err *err);
 void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
 		    uint32_t cell);
 
-/* Whoever changes what block.c, gate.c or reloc.c emit, or where, changes this. */
-#define SLAB_LAYOUT_VERSION 5
+/* Whoever changes what block.c, far.c, gate.c or reloc.c emit, or where, changes this. */
+#define SLAB_LAYOUT_VERSION 6
 
 /* Stands for what slab_fill() would write for all sites; after slab_lay_out(). */
 uint64_t slab_layout(const struct instr_plan *plan);
