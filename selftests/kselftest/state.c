@@ -118,7 +118,7 @@ TEST_F(state, of_each_function_is_kept)
 		traps += probes_how(&self->probes, name) == INSTR_HOW_TRAP;
 	}
 	EXPECT_LE(10, jumps);
-	EXPECT_LE(3, traps);
+	EXPECT_LE(2, traps);
 }
 
 TEST_F(state, of_x87_and_avx_is_kept)

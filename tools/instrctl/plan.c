@@ -37,11 +37,15 @@ static uint64_t vaddr_of(const struct preview *preview, const struct instr_plan_
 	       (uint64_t)position - site->offset;
 }
 
-/* The window as it would be shown. */
-static void bytes_after(const struct instr_plan_site *site, uint8_t *bytes)
+/* The window as it would be shown, and the byte behind it that ends its jump, if one does. */
+static size_t bytes_after(const struct preview *preview, const struct instr_plan_site *site,
+			  uint8_t *bytes)
 {
 	memcpy(bytes, site->old, site->window_len);
 	memcpy(bytes, site->new, site->patch_len);
+	if (site->annex)
+		bytes[site->window_len] = preview->plan->distance.annex;
+	return site->window_len + site->annex;
 }
 
 /* Without a site there would be no slab. */
@@ -87,15 +91,16 @@ static void print_code(const char *title, uint64_t vaddr, const uint8_t *bytes, 
  * Of what is shown only the first instruction is ever run from there: the bytes
  * behind it are what is left of the old ones.
  */
-static void print_after(uint64_t vaddr, const struct instr_plan_site *site)
+static void print_after(const struct preview *preview, uint64_t vaddr,
+			const struct instr_plan_site *site)
 {
-	uint8_t after[INSTR_WINDOW_MAX];
-	size_t first = site->how == INSTR_HOW_JUMP ? site->patch_len : 1;
+	uint8_t after[INSTR_WINDOW_MAX + 1];
+	size_t first = site->how == INSTR_HOW_JUMP ? site->patch_len + site->annex : 1;
+	size_t len = bytes_after(preview, site, after);
 
-	bytes_after(site, after);
 	print_code("after", vaddr, after, first);
-	if (site->window_len > first)
-		print_insn("", vaddr + first, after + first, site->window_len - first,
+	if (len > first)
+		print_insn("", vaddr + first, after + first, len - first,
 			   "(not run from here)");
 }
 
@@ -115,7 +120,7 @@ static void print_site(const struct preview *preview, size_t i)
 
 	if (site->how != INSTR_HOW_POINTER) {
 		print_code("before", vaddr, site->old, site->window_len);
-		print_after(vaddr, site);
+		print_after(preview, vaddr, site);
 	}
 	printf("  %-8s %12" PRIx64 "\n", "slot", vaddr_of(preview, site, site->slot));
 	print_code("block", vaddr_of(preview, site, site->block),
@@ -136,6 +141,9 @@ static void print_text(const struct preview *preview)
 		return;
 	printf("slab: %" PRIu64 " bytes of code, %" PRIu64 " bytes of data, at %" PRId64
 	       " bytes from the text\n", plan->code_len, plan->data_len, plan->slab_start);
+	if (plan->annex_len)
+		printf("annex: %" PRIu64 " bytes of code, at %" PRId64 " bytes from the text\n",
+		       plan->annex_len, plan->annex_start);
 }
 
 /* ---- JSON ------------------------------------------------------------------ */
@@ -143,13 +151,13 @@ static void print_text(const struct preview *preview)
 static void add_place(struct json_object *row, const struct preview *preview,
 		      const struct instr_plan_site *site)
 {
-	uint8_t after[INSTR_WINDOW_MAX];
+	uint8_t after[INSTR_WINDOW_MAX + 1];
+	size_t len = bytes_after(preview, site, after);
 
-	bytes_after(site, after);
 	json_add_hex(row, "address", instr_file_text_vaddr(preview->file, site->offset));
 	json_add_number(row, "offset", site->offset);
 	json_add_bytes(row, "before", site->old, site->window_len);
-	json_add_bytes(row, "after", after, site->window_len);
+	json_add_bytes(row, "after", after, len);
 	json_add_number(row, "patch_len", site->patch_len);
 	json_add_hex(row, "slot", vaddr_of(preview, site, site->slot));
 	json_add_hex(row, "block_address", vaddr_of(preview, site, site->block));
@@ -181,6 +189,7 @@ static void print_json(const struct preview *preview)
 	}
 	json_add_number(top, "code_len", has_slab(preview) ? plan->code_len : 0);
 	json_add_number(top, "data_len", has_slab(preview) ? plan->data_len : 0);
+	json_add_number(top, "annex_len", has_slab(preview) ? plan->annex_len : 0);
 	json_end(top, stdout);
 }
 

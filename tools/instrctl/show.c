@@ -41,7 +41,7 @@ struct column {
 #define COLUMN(head, key, kind, member)					\
 	{ head, key, kind, offsetof(struct instr_message, member),	\
 	  sizeof(((struct instr_message *)NULL)->member) }
-#define COLUMNS_MAX 9
+#define COLUMNS_MAX 10
 
 static const struct subject {
 	const char *name;
@@ -56,7 +56,7 @@ static const struct subject {
 		COLUMN(">spaces", "spaces", NUMBER, spaces),
 		COLUMN("owner", "comm", TEXT, comm),
 	} },
-	{ "overlays", INSTR_CMD_OVERLAY_GET, 8, {
+	{ "overlays", INSTR_CMD_OVERLAY_GET, 10, {
 		COLUMN(">session", "session", NUMBER, session_id),
 		COLUMN(">overlay", "overlay", NUMBER, overlay_id),
 		COLUMN(">sites", "sites", NUMBER, sites),
@@ -64,6 +64,8 @@ static const struct subject {
 		COLUMN(">slab", "slab_start", SIGNED, slab_start),
 		COLUMN(">code", "code_len", NUMBER, code_len),
 		COLUMN(">data", "data_len", NUMBER, data_len),
+		COLUMN(">annex", "annex_start", SIGNED, annex_start),
+		COLUMN(">code", "annex_len", NUMBER, annex_len),
 		COLUMN("file", "file", TEXT, path),
 	} },
 	{ "spaces", INSTR_CMD_SPACE_GET, 9, {

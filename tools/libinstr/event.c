@@ -62,6 +62,8 @@ static const struct {
 	FIELD(INSTR_A_PAGES, NLA_U32, pages),
 	FIELD(INSTR_A_SLAB_START, NLA_U64, slab_start),
 	FIELD(INSTR_A_CODE_LEN, NLA_U64, code_len),
+	FIELD(INSTR_A_ANNEX_START, NLA_U64, annex_start),
+	FIELD(INSTR_A_ANNEX_LEN, NLA_U64, annex_len),
 	FIELD(INSTR_A_DATA_LEN, NLA_U64, data_len),
 	FIELD(INSTR_A_PATH, NLA_STRING, path),
 	FIELD(INSTR_A_LIVE, NLA_U32, live),

@@ -326,10 +326,11 @@ static void file_read_build_id(struct instr_file *file)
 
 /*
  * No zeros: that ends the list. The header says what a distance is. Downwards
- * first: upwards there may come a heap, which is not there yet.
+ * first: upwards there may come a heap, which is not there yet. Where the first is
+ * not free the second has nothing in common with it.
  */
 static const struct instr_distance anywhere[] = {
-	{ 0xcc, 0xe8 }, { 0xcc, 0 }, { 0xea, 0 }, { 0xd6, 0 }, { 0x06, 0 }, { 0x0e, 0 },
+	{ 0xcc, 0xe8 }, { 0xea, 0 }, { 0xcc, 0 }, { 0xd6, 0 }, { 0x06, 0 }, { 0x0e, 0 },
 	{ 0x16, 0 }, { 0x1e, 0 }, { 0x3f, 0 }, { 0x60, 0 }, { 0, 0 },
 };
 static const struct instr_distance fixed[] = {
