@@ -31,6 +31,7 @@ struct window {
 	uint64_t returns[INSTR_MOVED_MAX];	/* addresses that its calls push */
 	unsigned int nr_returns;
 	bool enters_kernel;
+	uint64_t shift;			/* how much further its end is than it was */
 	bool pushes;			/* the fault is amid a call that was moved */
 	uint64_t into;			/* its block */
 	bool far;			/* ... amid what refers far */
@@ -76,7 +77,11 @@ static void window_read(struct window *window, const struct instr_plan_site *sit
 		if (moved_is_call(site, moved))
 			window->returns[window->nr_returns++] =
 				base + site->offset + moved->old_at + moved->old_len;
-		window->enters_kernel |= insn.kind == INSN_SYSTEM;
+		if (insn.kind != INSN_SYSTEM)
+			continue;
+		window->enters_kernel = true;
+		window->shift = (uint64_t)site->block + moved->new_at + moved->new_len -
+				(site->offset + moved->old_at + moved->old_len);
 	}
 }
 
@@ -135,8 +140,7 @@ static bool register_is(const struct window *window, int i, uint64_t before, uin
 	return i == RSP ? before - after <= 2 * WORD : i == RAX && window->into < PUSH_LEN;
 }
 
-static const char *compare_registers(const struct instr_plan_site *site, uint64_t base,
-				     const struct window *window,
+static const char *compare_registers(const struct window *window,
 				     const struct outcome *before, const struct outcome *after)
 {
 	static const char *const name[NR_GPRS] = {
@@ -147,8 +151,9 @@ static const char *compare_registers(const struct instr_plan_site *site, uint64_
 	for (int i = 0; i < NR_GPRS; i++) {
 		uint64_t value = after->registers.gpr[i];
 
-		if (window->enters_kernel)
-			value = old_end(site, base, value);
+		/* What SYSCALL left in RCX, and what was added to that. */
+		if (window->enters_kernel && value - before->registers.gpr[i] == window->shift)
+			continue;
 		if (!register_is(window, i, before->registers.gpr[i], value))
 			return name[i];
 	}
@@ -268,7 +273,7 @@ const char *compare(const struct instr_plan_site *site, uint64_t base,
 	what = compare_end(site, base, &window, before, after);
 	if (what || before->signal == SIGALRM)
 		return what;
-	what = compare_registers(site, base, &window, before, after);
+	what = compare_registers(&window, before, after);
 	if (!what)
 		what = compare_flags(site, base, state, before, after);
 	if (!what)
