@@ -85,6 +85,8 @@ ctl list -f no_such_variable@ptr /bin/bash
 says "no such variable" 1 "no variable is called 'no_such_variable'"
 ctl list -f 0x40@ptr /bin/bash
 prints "an address that is in the file" 0 '	pointer	-	0x40@ptr$'
+ctl list -f 0x0@ptr /bin/bash
+prints "the first one in the file" 0 '	pointer	-	0x0@ptr$'
 ctl list -f 0x30000@ptr /bin/bash
 says "an address in its text" 1 '0x30000@ptr is not in its data'
 ctl list -f stderr+1@ptr /bin/bash

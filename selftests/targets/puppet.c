@@ -23,6 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* With it the data's segment begins at an address that is not a multiple of 8. */
+__thread int puppet_thread = 5;
+
 /* A function that gets a jump, and one that is too short for it. */
 extern long probed_jump(long value);
 extern long probed_trap(long value);

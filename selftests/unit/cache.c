@@ -5,6 +5,7 @@
  */
 
 #include <dirent.h>
+#include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "clean.h"
+#include "scratch.h"
 #include "tap.h"
 
 #define LIBC "/lib/x86_64-linux-gnu/libc.so.6"
@@ -166,6 +168,33 @@ static void what_others_may_write_is_not_read(void)
 	      cached_inode() != inode);
 }
 
+/* The same build ID, text and functions: what else differs must be noticed. */
+static void another_file_of_that_name_is_not_taken_for_it(void)
+{
+	const char *const glob = "malloc";
+	ino_t inode = cached_inode();
+	struct scratch copy;
+	Elf64_Phdr *segment;
+
+	if (!CHECK(scratch_read(&copy, LIBC)))
+		return;
+	segment = (Elf64_Phdr *)(copy.bytes + ((Elf64_Ehdr *)copy.bytes)->e_phoff);
+	use_cache(true);
+	for (int i = 0; i < 2; i++) {
+		CLEAN(file) struct instr_file *file = NULL;
+		CLEAN(plan) struct instr_plan *plan = NULL;
+
+		CHECK(scratch_write(&copy, copy.bytes, copy.len));
+		CHECK(!instr_file_open(copy.path, &file, NULL));
+		plan = plan_of(file, &glob, 1);
+		CHECK(plan && (cached_inode() == inode) == !i);
+		while (segment->p_type != PT_LOAD)
+			segment++;
+		segment->p_memsz += 4096;
+	}
+	scratch_exit(&copy);
+}
+
 static void it_can_be_done_without(void)
 {
 	static const char *const globs[] = { "malloc" };
@@ -188,6 +217,7 @@ int main(void)
 	RUN(it_is_used);
 	RUN(damage_makes_it_useless);
 	RUN(what_others_may_write_is_not_read);
+	RUN(another_file_of_that_name_is_not_taken_for_it);
 	RUN(it_can_be_done_without);
 	return tap_done();
 }

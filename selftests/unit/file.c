@@ -185,6 +185,70 @@ static void text_is_the_largest_executable_segment(void)
 	scratch_exit(&copy);
 }
 
+static Elf64_Phdr *segments_of(uint8_t *bytes, size_t *nr)
+{
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)bytes;
+
+	*nr = header->e_phnum;
+	return (Elf64_Phdr *)(bytes + header->e_phoff);
+}
+
+/* As lld lays files out: what is read only comes first, and text a page further on. */
+static void skew_text(uint8_t *bytes)
+{
+	size_t nr;
+	Elf64_Phdr *segment = segments_of(bytes, &nr);
+
+	for (; nr--; segment++) {
+		if (segment->p_type == PT_LOAD && segment->p_flags & PF_X)
+			segment->p_vaddr += 4096;
+	}
+}
+
+static void text_may_be_further_on_in_memory(void)
+{
+	CLEAN(file) struct instr_file *file = NULL;
+	CLEAN(free) struct instr_place *found = NULL;
+	const char *const name = "crc32";
+	struct scratch copy;
+	size_t nr_found;
+
+	if (!CHECK(scratch_read(&copy, LIBZ)))
+		return;
+	skew_text(copy.bytes);
+	CHECK(scratch_write(&copy, copy.bytes, copy.len));
+	file = file_of(copy.path);
+	if (CHECK(file) && CHECK(!instr_places_match(file, &name, 1, &found, &nr_found, NULL))) {
+		for (const struct instr_distance *d = instr_distances(file); d->top; d++) {
+			CLEAN(plan) struct instr_plan *plan = NULL;
+
+			CHECK(!instr_plan_create(file, found, nr_found, *d, &plan, NULL));
+		}
+	}
+	scratch_exit(&copy);
+}
+
+/* We keep a copy of each segment: a small file may not make that a large one. */
+static void segments_may_not_be_the_file_many_times(void)
+{
+	struct instr_err err = { 0 };
+	struct instr_file *file = NULL;
+	struct scratch copy;
+	Elf64_Phdr *segment, *text;
+	size_t nr;
+
+	if (!CHECK(scratch_read(&copy, LIBZ)))
+		return;
+	segment = text = segments_of(copy.bytes, &nr);
+	while (!(text->p_flags & PF_X) || text->p_type != PT_LOAD)
+		text++;
+	for (; nr--; segment++)
+		*segment = *text;
+	CHECK(scratch_write(&copy, copy.bytes, copy.len));
+	CHECK(instr_file_open(copy.path, &file, &err) == -ENOEXEC && strstr(err.text, "overlap"));
+	scratch_exit(&copy);
+}
+
 /* ---- matching --------------------------------------------------------------- */
 
 static struct instr_place *found;
@@ -374,6 +438,8 @@ int main(void)
 	RUN(functions_of_a_stripped_static_program_are_found);
 	RUN(section_headers_are_not_needed);
 	RUN(text_is_the_largest_executable_segment);
+	RUN(text_may_be_further_on_in_memory);
+	RUN(segments_may_not_be_the_file_many_times);
 	RUN(names_match);
 	RUN(instructions_match);
 	RUN(what_does_not_match_is_told);

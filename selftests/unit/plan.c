@@ -617,8 +617,10 @@ static void call_behind_may_be_probed_too(void)
 		    !CHECK(!instr_plan_create(file, place, nr, instr_distances(file)[0], &plan,
 					      &err)))
 			return;
-		CHECK(plan->nr == n && plan->site[0].annex == (n == 1));
+		CHECK(plan->nr == n && plan->site[0].annex && !plan->site[0].cell);
 		CHECK(plan->site[0].how == (n == 1 ? INSTR_HOW_JUMP : INSTR_HOW_TRAP));
+		CHECK(leads_to(plan->site[0].offset, plan->site[0].slot));
+		CHECK(block_decodes(&plan->site[0]));
 		CHECK(n == 1 || plan->site[1].how == INSTR_HOW_TRAP);
 		kernel_can_take_it();
 		close_file();

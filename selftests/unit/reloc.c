@@ -88,10 +88,6 @@ static const struct golden golden[] = {
 	  "ffa42480000000", false },
 	{ "call *256(%rsp)", "ff942400010000", PUSH_RETURN("fdffefff", "f5ffefff")
 	  "ffa42408010000", false },
-	{ "call *8(%rsp,%rcx,8)", "ff54cc08", PUSH_RETURN("faffefff", "f2ffefff")
-	  "ff64cc10", false },
-	{ "call *(%rsp,%r8)", "42ff1404", PUSH_RETURN("faffefff", "f2ffefff")
-	  "42ff640408", false },
 };
 
 /* Each @address is lea half(%rip),%reg; lea rest(%reg),%reg */
@@ -167,6 +163,9 @@ static const struct golden border_golden = {
 
 static const char *const unmovable[] = {
 	"ff5424f8",		/* call *-8(%rsp): that is where it pushes */
+	"ff14c4",		/* call *(%rsp,%rax,8): that may be */
+	"ff54cc08",		/* call *8(%rsp,%rcx,8) */
+	"42ff1404",		/* call *(%rsp,%r8) */
 	"ff9424f8ffff7f",	/* call *0x7ffffff8(%rsp) */
 	"ffd4",			/* call *%rsp */
 	"66e800000000",		/* 16 bits wide on some processors */

@@ -65,7 +65,7 @@ static const struct subject {
 		COLUMN(">code", "code_len", NUMBER, code_len),
 		COLUMN(">data", "data_len", NUMBER, data_len),
 		COLUMN(">annex", "annex_start", SIGNED, annex_start),
-		COLUMN(">code", "annex_len", NUMBER, annex_len),
+		COLUMN(">annex code", "annex_len", NUMBER, annex_len),
 		COLUMN("file", "file", TEXT, path),
 	} },
 	{ "spaces", INSTR_CMD_SPACE_GET, 9, {

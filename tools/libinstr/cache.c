@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The cache of plans. It is believed only if the text is the one that was planned,
- * byte for byte, as far as a hash can tell, and the functions are the same: a file
- * that is stale or damaged is of no use, and nothing worse.
+ * The cache of plans. It is believed only if all that a plan is made of is the same, as
+ * far as a hash can tell: the text, where it lies, the functions, what may not be
+ * probed. So a file that is stale or damaged is of no use, and nothing worse.
  */
 
 #include "cache.h"
@@ -16,13 +16,15 @@
 #include <unistd.h>
 
 #include "clean.h"
+#include "file.h"
 #include "hash.h"
 #include "machine.h"
 #include "slab.h"
 
 #define PATH_LEN 4096
 
-static const char cache_magic[8] = "instr\0\0\3";
+/* Whoever changes what becomes of a site, in any file, changes its last number. */
+static const char cache_magic[8] = "instr\0\0\4";
 
 /*
  * Behind it come the sites, as they are in memory: to map them takes a tenth of the
@@ -31,7 +33,7 @@ static const char cache_magic[8] = "instr\0\0\3";
 struct cache_head {
 	char magic[8];
 	uint32_t layout_version, site_len;
-	uint64_t funcs, text;		/* hashes */
+	uint64_t subject, text;		/* hashes */
 	uint64_t sum;			/* of all there is, with 0 here */
 	uint64_t nr, nr_counters, code_len, data_len, layout, cells;
 	int64_t slab_start, annex_start;
@@ -40,10 +42,20 @@ struct cache_head {
 	uint8_t has_rdpid, pad[7];
 };
 
-static uint64_t hash_funcs(const struct func_table *funcs)
+static uint64_t hash_file_place(uint64_t hash, const struct instr_file *file)
 {
-	uint64_t hash = HASH_INIT;
+	hash = hash_word(hash_word(hash, file->skew), file->text->p_vaddr);
+	for (size_t i = 0; i < file->nr_segments; i++) {
+		const Elf64_Phdr *segment = &file->segment[i];
 
+		hash = hash_word(hash_word(hash_word(hash, segment->p_type), segment->p_vaddr),
+				 segment->p_memsz);
+	}
+	return hash;
+}
+
+static uint64_t hash_funcs(uint64_t hash, const struct func_table *funcs)
+{
 	for (size_t i = 0; i < funcs->nr; i++) {
 		const struct instr_func *func = &funcs->func[i];
 
@@ -52,6 +64,17 @@ static uint64_t hash_funcs(const struct func_table *funcs)
 					 func->size << 1 | func->is_signal_frame);
 	}
 	return hash;
+}
+
+/* All that a plan is made of, but for the text's bytes. */
+static uint64_t hash_subject(const struct instr_plan *plan, const struct site_text *text)
+{
+	uint64_t hash = hash_file_place(HASH_INIT, plan->file);
+
+	hash = hash_funcs(hash, text->funcs);
+	hash = hash_bytes(hash, text->rseq, text->nr_rseq * sizeof(*text->rseq));
+	return hash_bytes(hash, text->selfread.sum,
+			  text->selfread.nr_sums * sizeof(*text->selfread.sum));
 }
 
 static uint64_t hash_file(const struct cache_head *head, const struct instr_plan_site *site)
@@ -100,13 +123,24 @@ static bool is_ours(const struct stat *st)
 	return S_ISREG(st->st_mode) && st->st_uid == geteuid() && !(st->st_mode & 022);
 }
 
+/* Is its length what its head says? */
+static bool is_whole(int fd, const struct stat *st)
+{
+	struct cache_head head;
+
+	return pread(fd, &head, sizeof(head), 0) == sizeof(head) &&
+	       !memcmp(head.magic, cache_magic, sizeof(head.magic)) &&
+	       head.nr <= INSTR_SITES_MAX && head.site_len == sizeof(struct instr_plan_site) &&
+	       (uint64_t)st->st_size == sizeof(head) + head.nr * head.site_len;
+}
+
 /* Pages that are in memory are mapped at once; it is written to only afterwards. */
 static void *map_all(int fd, size_t *len)
 {
 	struct stat st;
 	void *map;
 
-	if (fstat(fd, &st) || !is_ours(&st) || st.st_size < (off_t)sizeof(struct cache_head))
+	if (fstat(fd, &st) || !is_ours(&st) || !is_whole(fd, &st))
 		return NULL;
 	*len = (size_t)st.st_size;
 	map = mmap(NULL, *len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
@@ -132,18 +166,16 @@ static struct instr_plan_site *cache_sites(const struct cache *cache)
 	return (struct instr_plan_site *)((struct cache_head *)cache->map + 1);
 }
 
-static bool cache_is_of(const struct cache *cache, const struct site_text *text)
+static bool cache_is_of(const struct cache *cache, const struct instr_plan *plan,
+			const struct site_text *text)
 {
 	const struct cache_head *head = cache->map;
 
-	return !memcmp(head->magic, cache_magic, sizeof(head->magic)) &&
-	       head->layout_version == SLAB_LAYOUT_VERSION &&
-	       head->site_len == sizeof(struct instr_plan_site) &&
+	return head->layout_version == SLAB_LAYOUT_VERSION &&
 	       head->nr && head->nr <= text->funcs->nr &&
-	       cache->len == sizeof(*head) + head->nr * sizeof(struct instr_plan_site) &&
 	       head->nr_shards == 1 + machine_here()->shards &&
 	       head->has_rdpid == machine_here()->has_rdpid &&
-	       head->funcs == hash_funcs(text->funcs) &&
+	       head->subject == hash_subject(plan, text) &&
 	       head->text == hash_bytes(HASH_INIT, text->bytes, text->len) &&
 	       head->sum == hash_file(head, cache_sites(cache));
 }
@@ -174,7 +206,7 @@ bool cache_load(struct cache *cache, struct instr_plan *plan, const struct site_
 	cache->map = fd < 0 ? NULL : map_all(fd, &cache->len);
 	if (!cache->map)
 		return false;
-	if (!cache_is_of(cache, text)) {
+	if (!cache_is_of(cache, plan, text)) {
 		cache_unload(cache);
 		return false;
 	}
@@ -197,7 +229,7 @@ static void head_init(struct cache_head *head, const struct instr_plan *plan,
 	*head = (struct cache_head){
 		.layout_version = SLAB_LAYOUT_VERSION,
 		.site_len = sizeof(*plan->site),
-		.funcs = hash_funcs(text->funcs),
+		.subject = hash_subject(plan, text),
 		.text = hash_bytes(HASH_INIT, text->bytes, text->len),
 		.nr = plan->nr,
 		.nr_counters = plan->nr_counters,

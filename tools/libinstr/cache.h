@@ -4,8 +4,8 @@
  *
  * One file for each build ID, distance and number of cells, in $INSTR_CACHE, or
  * else $XDG_CACHE_HOME/instr, ~/.cache/instr or /var/cache/instr. It can be removed at any
- * time; $INSTR_CACHE set to nothing turns it off. What can't be read or written
- * is done without.
+ * time, but not cut short: it is mapped. $INSTR_CACHE set to nothing turns it off. What
+ * can't be read or written is done without.
  */
 #ifndef LIBINSTR_CACHE_H
 #define LIBINSTR_CACHE_H

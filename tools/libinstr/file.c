@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -80,12 +82,20 @@ const void *file_bytes_at(const struct instr_file *file, uint64_t vaddr, uint64_
 	const Elf64_Phdr *segment = segment_of_bytes(file, vaddr);
 
 	const uint8_t *bytes;
+	uint64_t before;
 
 	if (!len || len > file_room_at(file, vaddr))
 		return NULL;
-	/* libelf copies what it is asked for, and keeps a list of it: there shall be few. */
-	bytes = file_bytes(file, segment->p_offset, segment_file_len(file, segment));
-	return bytes ? bytes + (vaddr - segment->p_vaddr) : NULL;
+	/*
+	 * libelf copies what it is asked for, and keeps a list of it: there shall be few.
+	 * What is aligned in memory is to be aligned in the copy.
+	 */
+	before = segment->p_vaddr % alignof(max_align_t);
+	if (before > segment->p_offset)
+		return NULL;
+	bytes = file_bytes(file, segment->p_offset - before,
+			   segment_file_len(file, segment) + before);
+	return bytes ? bytes + before + (vaddr - segment->p_vaddr) : NULL;
 }
 
 const void *file_table_at(const struct instr_file *file, uint64_t vaddr, uint64_t len,
@@ -98,7 +108,7 @@ const void *file_table_at(const struct instr_file *file, uint64_t vaddr, uint64_
 
 const uint8_t *file_text(const struct instr_file *file)
 {
-	return file_bytes(file, file->text->p_offset, file->text_len);
+	return file_bytes_at(file, file->text->p_vaddr, file->text_len);
 }
 
 const Elf64_Phdr *file_segment_find(const struct instr_file *file, uint64_t vaddr)
@@ -424,6 +434,7 @@ static int file_read_segments(struct instr_file *file, struct instr_err *err)
 static int file_check_segments(const struct instr_file *file, struct instr_err *err)
 {
 	const uint64_t limit = 1ULL << 47;
+	uint64_t len = 0;
 
 	for (size_t i = 0; i < file->nr_segments; i++) {
 		const Elf64_Phdr *segment = &file->segment[i];
@@ -435,8 +446,10 @@ static int file_check_segments(const struct instr_file *file, struct instr_err *
 			return file_corrupt(file, err, "a segment has an absurd place or size");
 		if ((segment->p_vaddr - segment->p_offset) % PAGE)
 			return file_corrupt(file, err, "a segment can't be mapped");
+		len += segment_file_len(file, segment);
 	}
-	return 0;
+	/* We keep a copy of each. */
+	return len / 2 > file->size ? file_corrupt(file, err, "its segments overlap") : 0;
 }
 
 /* Linkers may put .init and .plt, or parts that are aligned on their own, beside it. */

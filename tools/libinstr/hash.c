@@ -23,7 +23,8 @@ uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
 			lane[i] = hash_word(lane[i], word[i]);
 	}
 	memset(word, 0, sizeof(word));
-	memcpy(word, at, left);
+	if (left)
+		memcpy(word, at, left);
 	hash = hash_word(hash, len);
 	for (int i = 0; i < LANES; i++)
 		hash = hash_word(hash, hash_word(lane[i], word[i]));

@@ -113,8 +113,8 @@ static bool operand_uses_rsp(const ZydisDecodedInstruction *in)
 /* What is pushed lies below RSP, and must not be what is read. */
 static bool operand_can_follow_rsp(const ZydisDecodedInstruction *in)
 {
-	return in->raw.modrm.mod != 3 && in->raw.disp.value >= 0 &&
-	       in->raw.disp.value <= INT32_MAX - 8;
+	return in->raw.modrm.mod != 3 && in->raw.sib.index == 4 && !in->raw.rex.X &&
+	       in->raw.disp.value >= 0 && in->raw.disp.value <= INT32_MAX - 8;
 }
 
 static enum insn_kind call_kind(const ZydisDecodedInstruction *in)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Plans: what is to be changed in a file, and the code that goes with it. A plan
- * is made of a file and a list of functions alone: the same plan on any machine,
- * with no privilege and nothing changed.
+ * is made of a file, a list of places and the kind of machine: with no privilege, and
+ * nothing is changed but the cache.
  */
 
 #include <errno.h>
@@ -161,14 +161,8 @@ static int text_init(struct site_text *text, const struct instr_plan *plan,
 	if (!text->bytes)
 		return instr_fail(err, -EIO, "%s: its text can't be read", file->path);
 	text_set_bounds(text, file, plan->nr_cells);
+	selfread_init(&text->selfread, plan->file, funcs);
 	return rseq_read(file, &text->rseq, &text->nr_rseq, err);
-}
-
-/* What is known of entries is in the cache: this is not needed always. */
-static int text_read_itself(struct site_text *text, struct instr_file *file,
-			    struct instr_err *err)
-{
-	return text->selfread.code ? 0 : selfread_init(&text->selfread, file, text->funcs, err);
 }
 
 static void text_exit(struct site_text *text)
@@ -299,13 +293,18 @@ static int plan_for_kernel(struct instr_plan *plan, struct instr_err *err)
 
 /* ---- making a plan ---------------------------------------------------------- */
 
+static bool is_entry(struct instr_place place)
+{
+	return place.func != INSTR_POINTER && !place.at;
+}
+
 static bool segment_overlaps(const struct instr_file *file, int64_t start, int64_t end)
 {
 	for (size_t i = 0; i < file->nr_segments; i++) {
 		const Elf64_Phdr *segment = &file->segment[i];
 		int64_t first = (int64_t)(segment->p_vaddr - file->skew);
 
-		if (segment->p_type == PT_LOAD && first < end &&
+		if (segment->p_type == PT_LOAD && start < end && first < end &&
 		    start < first + (int64_t)segment->p_memsz)
 			return true;
 	}
@@ -320,7 +319,7 @@ static int check_room(const struct instr_plan *plan, struct instr_err *err)
 
 	if (segment_overlaps(plan->file, plan->slab_start, end) ||
 	    segment_overlaps(plan->file, plan->annex_start, annex_end) ||
-	    (plan->annex_start < end && plan->slab_start < annex_end))
+	    (plan->annex_len && plan->annex_start < end && plan->slab_start < annex_end))
 		return instr_fail(err, -ENOSPC, "%s: the slab would lie in the file's own image",
 				  plan->file->path);
 	return 0;
@@ -365,7 +364,7 @@ static int plan_layout(struct instr_plan *plan, struct instr_err *err)
 
 static int plan_anew(struct instr_plan *plan, struct site_text *text, struct instr_err *err)
 {
-	int code = text_read_itself(text, plan->file, err);
+	int code = selfread_find_loads(&text->selfread, err);
 
 	if (!code)
 		code = plan_entries(plan, text, err);
@@ -384,7 +383,7 @@ static bool plan_other(const struct instr_plan *plan, const struct site_text *te
 		site_plan_pointer(place, place.at - plan->file->skew, site);
 	else if (place.at)
 		site_plan_trap(text, place, INSTR_REASON_INSIDE, site);
-	return place.at;
+	return !is_entry(place);
 }
 
 static size_t count_inside(const struct instr_place *place, size_t nr)
@@ -392,7 +391,7 @@ static size_t count_inside(const struct instr_place *place, size_t nr)
 	size_t inside = 0;
 
 	for (size_t i = 0; i < nr; i++)
-		inside += place[i].at != 0;
+		inside += !is_entry(place[i]);
 	return inside;
 }
 
@@ -422,6 +421,7 @@ static int pick_sites(struct instr_plan *plan, const struct site_text *text,
 	for (size_t i = 0; i < nr; i++) {
 		if (plan_other(plan, text, place[i], &site[i]))
 			continue;
+		/* Each of the file's entries is there. */
 		while (entry->offset != func[place[i].func].offset)
 			entry++;
 		site[i] = *entry;
@@ -449,23 +449,26 @@ static int choose_sites(struct instr_plan *plan, const struct site_text *text,
 /*
  * A jump displaces all of its window, so that a probe in it would not be passed. What
  * lies in the one instruction that a trap displaces is not passed without it either.
+ * The byte that ends a jump into the annex is not displaced, but must stay.
  */
 static void keep_windows_apart(struct instr_plan *plan, const struct site_text *text)
 {
 	for (size_t i = 0; i + 1 < plan->nr; i++) {
 		struct instr_plan_site *site = &plan->site[i];
 
-		/* The last byte of a jump into the annex is not displaced, but must stay. */
-		if (site->how == INSTR_HOW_JUMP && site_is_text(&site[1]) &&
-		    site->offset + site->window_len + site->annex > site[1].offset)
+		if (site->how != INSTR_HOW_JUMP || !site_is_text(&site[1]))
+			continue;
+		if (site->offset + site->window_len > site[1].offset)
 			site_plan_trap(text, site->place, INSTR_REASON_PROBE, site);
+		else if (site->annex && site->offset + site->window_len == site[1].offset)
+			site_trap_annex(site, INSTR_REASON_PROBE);
 	}
 }
 
 static bool site_wants_cell(const struct instr_plan_site *site)
 {
 	return site->how == INSTR_HOW_POINTER || site->reason == INSTR_REASON_INSIDE ||
-	       site->reason == INSTR_REASON_PROBE;
+	       (site->reason == INSTR_REASON_PROBE && !site->annex);
 }
 
 /* The sites' bytes, once each has its place. */
@@ -530,7 +533,7 @@ static int plan_make(struct instr_plan *plan, struct site_text *text,
 	int code = cache_load(&plan_of(plan)->cache, plan, text) ? 0 : plan_anew(plan, text, err);
 
 	if (!code && count_inside(place, nr))
-		code = text_read_itself(text, plan->file, err);
+		code = selfread_find_loads(&text->selfread, err);
 	if (!code)
 		code = choose_sites(plan, text, place, nr, err);
 	if (code)

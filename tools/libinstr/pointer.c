@@ -162,16 +162,18 @@ static int import_match(struct instr_file *file, const char *pattern, const char
 			uint64_t *vaddr, struct instr_err *err)
 {
 	const Elf64_Rela *rela = import_find(file, name);
-	const uint64_t *initial = NULL;
+	const void *bytes = NULL;
+	uint64_t initial = 0;
 
 	if (!rela)
 		return instr_fail(err, -ENOENT, "%s: has no slot for an import '%s'",
 				  file->path, name);
 	*vaddr = rela->r_offset;
 	if (ELF64_R_TYPE(rela->r_info) == R_X86_64_JUMP_SLOT)
-		initial = file_table_at(file, *vaddr, sizeof(*initial), alignof(uint64_t));
-	return pointer_note(file, pattern, *vaddr, initial && *initial,
-			    initial ? *initial : 0, err);
+		bytes = file_bytes_at(file, *vaddr, sizeof(initial));
+	if (bytes)
+		memcpy(&initial, bytes, sizeof(initial));
+	return pointer_note(file, pattern, *vaddr, initial, initial, err);
 }
 
 /* ---- variables -------------------------------------------------------------- */

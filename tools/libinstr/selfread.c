@@ -23,18 +23,18 @@
 #include "symbol.h"
 
 #define TAIL_MAX	4	/* bytes of an immediate behind a displacement */
-#define LOAD_LEN	8	/* bytes that are read: as many as can be compared at once */
+#define LOAD_LEN	8	/* bytes that are read; of wider loads the first */
 
 static const char *const sums[][2] = {
 	{ "BORINGSSL_bcm_text_start", "BORINGSSL_bcm_text_end" },
 	{ "FIPS_text_start", "FIPS_text_end" },
 };
 
-static int load_compare(const void *a, const void *b)
+static int target_compare(const void *a, const void *b)
 {
-	const struct selfread_load *x = a, *y = b;
+	const struct selfread_load *const *x = a, *const *y = b;
 
-	return (x->target > y->target) - (x->target < y->target);
+	return ((*x)->target > (*y)->target) - ((*x)->target < (*y)->target);
 }
 
 /* Is this the ModRM byte of an operand that is relative to RIP? */
@@ -45,7 +45,7 @@ static bool is_relative(uint8_t modrm)
 
 /*
  * The last byte of opcodes that programs read bytes and words by: arithmetic and
- * comparisons, MOV, MOVZX, MOVSX, TEST, and MOVUPS, MOVAPS, MOVDQU. Not LEA.
+ * comparisons, MOV, MOVZX, MOVSX, TEST, MOVUPS, MOVAPS and MOVDQU. Not LEA.
  */
 static bool is_load(uint8_t opcode)
 {
@@ -71,8 +71,19 @@ static bool find_loads(struct selfread *selfread)
 		    !ARRAY_PUSH(selfread->load, selfread->nr_loads, load))
 			return false;
 	}
-	if (selfread->nr_loads)
-		qsort(selfread->load, selfread->nr_loads, sizeof(*selfread->load), load_compare);
+	return true;
+}
+
+static bool sort_loads(struct selfread *selfread)
+{
+	size_t nr = selfread->nr_loads;
+
+	selfread->by_target = calloc(nr + 1, sizeof(*selfread->by_target));
+	if (!selfread->by_target)
+		return false;
+	for (size_t i = 0; i < nr; i++)
+		selfread->by_target[i] = &selfread->load[i];
+	qsort(selfread->by_target, nr, sizeof(*selfread->by_target), target_compare);
 	return true;
 }
 
@@ -87,8 +98,8 @@ static void find_sums(struct selfread *selfread, struct instr_file *file)
 	}
 }
 
-int selfread_init(struct selfread *selfread, struct instr_file *file,
-		  const struct func_table *funcs, struct instr_err *err)
+void selfread_init(struct selfread *selfread, struct instr_file *file,
+		   const struct func_table *funcs)
 {
 	*selfread = (struct selfread){
 		.funcs = funcs,
@@ -97,46 +108,83 @@ int selfread_init(struct selfread *selfread, struct instr_file *file,
 		.vaddr = file->text->p_vaddr,
 	};
 	find_sums(selfread, file);
-	if (find_loads(selfread))
+}
+
+int selfread_find_loads(struct selfread *selfread, struct instr_err *err)
+{
+	if (selfread->by_target)
 		return 0;
-	selfread_exit(selfread);
-	return err_memory(err);
+	return find_loads(selfread) && sort_loads(selfread) ? 0 : err_memory(err);
 }
 
 void selfread_exit(struct selfread *selfread)
 {
 	free(selfread->load);
-	selfread->load = NULL;
+	free(selfread->by_target);
+}
+
+/* The first load at byte @at of the text, or behind it. */
+static size_t load_at(const struct selfread *selfread, uint64_t at)
+{
+	size_t first = 0, end = selfread->nr_loads;
+
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (selfread->load[middle].at < at)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first;
+}
+
+/* Is it a load of the instruction at @start? */
+static void load_check(const struct selfread *selfread, struct selfread_load *load,
+		       uint64_t start)
+{
+	struct insn insn;
+
+	if (!insn_decode(selfread->code + start, selfread->len - start, &insn) ||
+	    !insn.operand_at || start + insn.operand_at != load->at)
+		return;
+	load->is_load = true;
+	load->tail = (uint8_t)(insn.len - insn.operand_at - sizeof(insn.operand));
 }
 
 /*
- * Is it a load indeed? The instructions of its function tell; where none is known, it
- * is not believed.
+ * Looks at all loads of the function @start to @end at once: only its instructions, one
+ * behind the other, tell whether they are any.
  */
-static void load_check(const struct selfread *selfread, struct selfread_load *load)
+static void function_check(const struct selfread *selfread, uint64_t start, uint64_t end)
 {
-	const struct instr_func *func = selfread->funcs->func;
-	uint64_t start, room;
+	size_t i = load_at(selfread, start), last = load_at(selfread, end);
 	struct insn insn;
 	bool is_branch;
+
+	for (size_t n = i; n < last; n++)
+		selfread->load[n].is_known = true;
+	for (uint64_t at = start; i < last; at += insn.len) {
+		if (!insn_decode_branch(selfread->code + at, selfread->len - at, &insn, &is_branch))
+			return;
+		for (; i < last && selfread->load[i].at < at + insn.len; i++)
+			load_check(selfread, &selfread->load[i], at);
+	}
+}
+
+/* Where no function is known it is not believed. */
+static void load_look(const struct selfread *selfread, struct selfread_load *load)
+{
+	const struct instr_func *func = selfread->funcs->func;
+	uint64_t start;
 	size_t found;
 
-	load->is_known = load->is_none = true;
+	load->is_known = true;
 	if (!func_find(selfread->funcs, selfread->vaddr + load->at, &found) ||
 	    func[found].vaddr < selfread->vaddr)
 		return;
-	for (start = func[found].vaddr - selfread->vaddr;; start += insn.len) {
-		room = selfread->len - start;
-		if (!insn_decode_branch(selfread->code + start, room, &insn, &is_branch))
-			return;
-		if (start + insn.len > load->at)
-			break;
-	}
-	if (!insn_decode(selfread->code + start, room, &insn) ||
-	    !insn.operand_at || start + insn.operand_at != load->at)
-		return;
-	load->tail = (uint8_t)(start + insn.len - load->at - sizeof(insn.operand));
-	load->is_none = false;
+	start = func[found].vaddr - selfread->vaddr;
+	function_check(selfread, start, start + func[found].size);
 }
 
 static bool load_reads(const struct selfread *selfread, struct selfread_load *load,
@@ -145,20 +193,20 @@ static bool load_reads(const struct selfread *selfread, struct selfread_load *lo
 	uint64_t target;
 
 	if (!load->is_known)
-		load_check(selfread, load);
+		load_look(selfread, load);
 	target = load->target + load->tail;
-	return !load->is_none && target < at + len && at < target + LOAD_LEN;
+	return load->is_load && target < at + len && at < target + LOAD_LEN;
 }
 
-/* The first load whose target may be at @target or behind it. */
-static size_t load_lower(const struct selfread *selfread, uint64_t target)
+/* The first load, by target, whose target may be at @target or behind it. */
+static size_t load_to(const struct selfread *selfread, uint64_t target)
 {
 	size_t first = 0, end = selfread->nr_loads;
 
 	while (first < end) {
 		size_t middle = first + (end - first) / 2;
 
-		if (selfread->load[middle].target < target)
+		if (selfread->by_target[middle]->target < target)
 			first = middle + 1;
 		else
 			end = middle;
@@ -175,9 +223,9 @@ enum instr_reason selfread_reason(const struct selfread *selfread, uint64_t vadd
 		if (vaddr < selfread->sum[i].end && selfread->sum[i].start < vaddr + len)
 			return INSTR_REASON_SUMMED;
 	}
-	for (size_t i = load_lower(selfread, at > before ? at - before : 0);
-	     i < selfread->nr_loads && selfread->load[i].target < at + len; i++) {
-		if (load_reads(selfread, &selfread->load[i], at, len))
+	for (size_t i = load_to(selfread, at > before ? at - before : 0);
+	     i < selfread->nr_loads && selfread->by_target[i]->target < at + len; i++) {
+		if (load_reads(selfread, selfread->by_target[i], at, len))
 			return INSTR_REASON_READ;
 	}
 	return INSTR_REASON_NONE;

@@ -249,7 +249,7 @@ static bool entry_has_call_behind(const struct site_text *text, const struct ent
 static bool annex_is_sound(const struct site_text *text, const struct entry *entry)
 {
 	return entry_has_call_behind(text, entry) &&
-	       entry->offset % PAGE + ANNEX_LEN <= PAGE &&
+	       entry->offset % PAGE + JUMP_LEN <= PAGE &&
 	       !(entry->targets & bits(1, ANNEX_LEN - 1)) &&
 	       !selfread_reason(&text->selfread, entry->vaddr, ANNEX_LEN);
 }
@@ -484,6 +484,12 @@ void site_plan_trap(const struct site_text *text, struct instr_place place,
 		return;
 	write_trap(site, reason);
 	site_end(text, &entry, site);
+}
+
+void site_trap_annex(struct instr_plan_site *site, enum instr_reason reason)
+{
+	write_trap(site, reason);
+	site->fragile = false;
 }
 
 /* Who goes through a pointer may have any flags and registers in use. */

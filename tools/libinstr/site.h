@@ -45,6 +45,9 @@ void site_plan(const struct site_text *text, size_t func, struct instr_plan_site
 void site_plan_trap(const struct site_text *text, struct instr_place place,
 		    enum instr_reason reason, struct instr_plan_site *site);
 
+/* Makes an int3 of a jump into the annex, which leads to the same block. */
+void site_trap_annex(struct instr_plan_site *site, enum instr_reason reason);
+
 /* Plans a pointer at @place, @offset bytes behind where the file begins. */
 void site_plan_pointer(struct instr_place place, uint64_t offset,
 		       struct instr_plan_site *site);

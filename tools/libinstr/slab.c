@@ -338,7 +338,7 @@ static int cover_slots(struct instr_plan *plan, bool annex, struct instr_err *er
 	for (size_t i = 0; i < plan->nr && !code; i++) {
 		const struct instr_plan_site *site = &plan->site[i];
 
-		if (site->how == INSTR_HOW_JUMP && site->annex == annex)
+		if ((site->how == INSTR_HOW_JUMP || site->annex) && site->annex == annex)
 			code = chunk_cover(plan, site->slot, slot_len(site), err);
 	}
 	return code;
@@ -354,7 +354,8 @@ static int cover_overflow(struct instr_plan *plan, struct instr_err *err)
 		if (site->how == INSTR_HOW_REFUSED || site->cell)
 			continue;
 		code = chunk_cover(plan, site->slow, BLOCK_SLOW_MAX, err);
-		if (!code && (site->block != site->slot || site->how == INSTR_HOW_TRAP))
+		if (!code && (site->block != site->slot ||
+			      (site->how == INSTR_HOW_TRAP && !site->annex)))
 			code = chunk_cover(plan, site->block, site->block_len, err);
 	}
 	return code;

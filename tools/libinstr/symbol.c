@@ -231,8 +231,12 @@ static bool table_find(const struct symbol_table *table, const char *name, int t
 {
 	for (uint64_t i = 0; i < table->nr; i++) {
 		const Elf64_Sym *symbol = &table->symbol[i];
-		const char *is = file_string(table->names, table->names_len, symbol->st_name);
+		const char *is;
 
+		/* There may be a million, and few begin alike. */
+		if (symbol->st_name >= table->names_len || table->names[symbol->st_name] != *name)
+			continue;
+		is = file_string(table->names, table->names_len, symbol->st_name);
 		if ((type >= 0 && ELF64_ST_TYPE(symbol->st_info) != type) ||
 		    symbol->st_shndx == SHN_UNDEF || !symbol->st_value || !is || strcmp(is, name))
 			continue;

@@ -47,7 +47,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define INSTR_ABI	1
+#define INSTR_ABI	2
 
 /* The longest patch of a site, in bytes. */
 #define INSTR_SITE_MAX	8
@@ -211,7 +211,7 @@ struct instr_site {
 
 /*
  * A debugger that sets a breakpoint at an instruction boundary inside of this
- * site would change where its jump leads. In a process that is being traced the
+ * site, or right behind it, would change where its jump leads. In a process that is being traced the
  * site shows int3 (0xCC) and, behind it, the old bytes; the trap table must
  * have an entry for its offset.
  */
