@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /dev/instr: copies what user space says, and calls session.c. A new command is
+ * /dev/instr: copies what user space says, and calls who does it. A new command is
  * one line in ctl_cmds[].
  */
 
@@ -14,9 +14,11 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "attach.h"
 #include "hook.h"
 #include "live.h"
 #include "pointer.h"
+#include "request.h"
 #include "session.h"
 #include "view.h"
 
@@ -42,17 +44,17 @@ static int ctl_info(struct instr_session *session, void *data)
 
 static int ctl_overlay_create(struct instr_session *session, void *data)
 {
-	return instr_session_overlay_create(session, data);
+	return instr_request_overlay_create(session, data);
 }
 
 static int ctl_slab_write(struct instr_session *session, void *data)
 {
-	return instr_session_slab_write(session, data);
+	return instr_request_slab_write(session, data);
 }
 
 static int ctl_slab_read(struct instr_session *session, void *data)
 {
-	return instr_session_slab_read(session, data);
+	return instr_request_slab_read(session, data);
 }
 
 static int ctl_publish(struct instr_session *session, void *data)
@@ -74,7 +76,7 @@ static int ctl_publish(struct instr_session *session, void *data)
 			     array_size(arg->nr_traps, sizeof(*traps)));
 	err = PTR_ERR_OR_ZERO(traps);
 	if (!err) {
-		err = instr_session_publish(session, arg, sites, traps);
+		err = instr_request_publish(session, arg, sites, traps);
 		kvfree(traps);
 	}
 	kvfree(sites);
@@ -99,7 +101,7 @@ static int ctl_pointers(struct instr_session *session, void *data)
 	err = copy_from_user(set->pointer, u64_to_user_ptr(arg->pointers),
 			     array_size(arg->nr, sizeof(*set->pointer))) ? -EFAULT : 0;
 	if (!err)
-		err = instr_session_pointers(session, arg->overlay_id, set);
+		err = instr_request_pointers(session, arg->overlay_id, set);
 	if (err)
 		kvfree(set);
 	return err;
@@ -107,17 +109,17 @@ static int ctl_pointers(struct instr_session *session, void *data)
 
 static int ctl_attach(struct instr_session *session, void *data)
 {
-	return instr_session_attach(session, data);
+	return instr_attach(session, data);
 }
 
 static int ctl_detach(struct instr_session *session, void *data)
 {
-	return instr_session_detach(session, data);
+	return instr_detach(session, data);
 }
 
 static int ctl_space_next(struct instr_session *session, void *data)
 {
-	return instr_session_space_next(session, data);
+	return instr_request_space_next(session, data);
 }
 
 static int ctl_data_read(struct instr_session *session, void *data)
@@ -134,7 +136,7 @@ static int ctl_data_read(struct instr_session *session, void *data)
 	sums = kvcalloc(arg->nr, sizeof(*sums), GFP_KERNEL);
 	if (!sums)
 		return -ENOMEM;
-	err = instr_session_data_read(session, arg, sums);
+	err = instr_request_data_read(session, arg, sums);
 	if (!err && copy_to_user(u64_to_user_ptr(arg->ptr), sums,
 				 arg->nr * sizeof(*sums)))
 		err = -EFAULT;
@@ -228,7 +230,7 @@ static long ctl_ioctl(struct file *file, unsigned int number, unsigned long ptr)
 		return -EFAULT;
 	/* Mappings that were there before the first sites. */
 	if (!err && cmd->fn == ctl_publish)
-		instr_session_rescan(session);
+		instr_attach_rescan(session);
 	return err;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Generic netlink family "instr": tells listeners, never waits for them. All
- * events may be sent from atomic context.
+ * Events of the generic netlink family "instr": tell listeners, never wait for them.
+ * All may be sent from atomic context.
  */
 #ifndef INSTR_EVENT_H
 #define INSTR_EVENT_H
@@ -9,7 +9,7 @@
 #include <linux/instr_event.h>
 #include <linux/types.h>
 
-struct instr_session;
+struct genl_family;
 struct instr_space;
 struct task_struct;
 
@@ -17,10 +17,10 @@ void instr_event_space(enum instr_event event, const struct instr_space *space);
 void instr_event_refused(const struct instr_space *space, u32 overlay_id, int err);
 void instr_event_fork(const struct instr_space *space, struct task_struct *parent,
 		      struct task_struct *child);
-void instr_event_exec(struct instr_session *session, struct task_struct *task);
-void instr_event_exit_process(struct instr_session *session, struct task_struct *task);
+void instr_event_exec(u32 session_id, struct task_struct *task);
+void instr_event_exit_process(u32 session_id, struct task_struct *task);
 
-int instr_event_init(void);
-void instr_event_exit(void);
+/* By which they are sent: before there are any. */
+void instr_event_set_family(const struct genl_family *family);
 
 #endif

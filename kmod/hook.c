@@ -32,7 +32,9 @@
 #include <asm/fsgsbase.h>
 #include <asm/unistd.h>
 
+#include "attach.h"
 #include "event.h"
+#include "gate.h"
 #include "overlay.h"
 #include "session.h"
 #include "space.h"
@@ -178,7 +180,7 @@ static void hook_map_borrowed(struct hook_work *work)
 	if (!mmget_not_zero(work->mm))
 		return;
 	kthread_use_mm(work->mm);
-	instr_session_on_map(work->session, work->task);
+	instr_attach_on_map(work->session, work->task);
 	kthread_unuse_mm(work->mm);
 	mmput_async(work->mm);
 }
@@ -192,7 +194,7 @@ static void hook_map(struct hook_work *work)
 	if (current->flags & PF_KTHREAD)
 		hook_map_borrowed(work);
 	else if (current->mm == work->mm)
-		instr_session_on_map(work->session, work->task);
+		instr_attach_on_map(work->session, work->task);
 	instr_session_put(work->session);
 	put_task_struct(work->task);
 	mmdrop(work->mm);
@@ -221,7 +223,7 @@ static int on_map(struct kprobe *probe, struct pt_regs *regs)
 	work.session = instr_overlay_session(file_inode(vma->vm_file));
 	/* Text that has its view needs nothing; data may have one, too. */
 	if (work.session && ((vma_is_text(vma) && instr_vma_view(vma)) ||
-			     !instr_session_covers(work.session, current))) {
+			     !instr_scope_covers(&work.session->scope, current))) {
 		instr_session_put(work.session);
 		work.session = NULL;
 	}
@@ -309,7 +311,7 @@ struct hook_fork {
 
 static void hook_vfork(struct hook_work *work)
 {
-	instr_space_vfork_end(work->space, work->fs_base);
+	instr_gate_vfork_end(work->space, work->fs_base);
 	instr_space_put(work->space);
 }
 
@@ -324,7 +326,7 @@ static void hook_vfork_begin(struct instr_space *space)
 	if (!instr_space_tryget(space))
 		return;
 	work.fs_base = x86_fsbase_read_cpu();
-	instr_space_vfork_begin(space, work.fs_base);
+	instr_gate_vfork_begin(space, work.fs_base);
 	if (!hook_queue(&work))
 		hook_vfork(&work);
 }
@@ -359,7 +361,7 @@ static void hook_fork(struct instr_space *space, void *data)
 	bool thread = fork->child->signal == fork->parent->signal;
 
 	if (thread || (shares && !fork_is_vfork()))
-		instr_space_set_many(space);
+		instr_gate_set_many(space);
 	else if (shares)
 		hook_vfork_begin(space);
 	if (!thread && !space->detached)

@@ -7,9 +7,9 @@
 #include <linux/module.h>
 
 #include "ctl.h"
-#include "event.h"
 #include "hook.h"
 #include "live.h"
+#include "netlink.h"
 #include "trap.h"
 #include "view.h"
 
@@ -26,16 +26,16 @@ static int __init instr_init(void)
 	err = instr_hook_init();
 	if (err)
 		goto err_trap_exit;
-	err = instr_event_init();
+	err = instr_netlink_init();
 	if (err)
 		goto err_hook_exit;
 	err = instr_ctl_init();
 	if (err)
-		goto err_event_exit;
+		goto err_netlink_exit;
 	return 0;
 
-err_event_exit:
-	instr_event_exit();
+err_netlink_exit:
+	instr_netlink_exit();
 err_hook_exit:
 	instr_hook_exit();
 err_trap_exit:
@@ -52,7 +52,7 @@ err_view_exit:
 static void __exit instr_exit(void)
 {
 	instr_ctl_exit();
-	instr_event_exit();
+	instr_netlink_exit();
 	instr_hook_exit();
 	instr_trap_exit();
 	instr_view_exit();

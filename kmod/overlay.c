@@ -130,6 +130,12 @@ struct instr_session *instr_overlay_session(struct inode *inode)
 	return NULL;
 }
 
+struct instr_edition *instr_overlay_edition(const struct instr_overlay *overlay)
+{
+	return rcu_dereference_protected(overlay->edition,
+					 lockdep_is_held(&overlay->session->lock));
+}
+
 void instr_overlay_zap(struct instr_overlay *overlay, const struct instr_edition *a,
 		       const struct instr_edition *b)
 {

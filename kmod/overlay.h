@@ -80,6 +80,9 @@ void instr_overlay_withdraw(struct instr_overlay *overlay);
 /* The session, with a reference, that has overlays of @inode; NULL: none. RCU. */
 struct instr_session *instr_overlay_session(struct inode *inode);
 
+/* What is shown of it. Under the session's lock. */
+struct instr_edition *instr_overlay_edition(const struct instr_overlay *overlay);
+
 /* Under the session's lock; the table is new, or an ERR_PTR. */
 struct instr_traps *instr_traps_merge(struct instr_overlay *overlay,
 				      const struct instr_publish *arg,

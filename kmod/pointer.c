@@ -144,7 +144,7 @@ static bool slab_is_ready(struct mm_struct *mm, const struct instr_slab *slab)
 	       file_inode(vma->vm_file) == overlay->inode && !(vma->vm_flags & VM_WRITE);
 }
 
-u32 instr_pointers_set(struct instr_space *space, struct instr_slab *slab)
+static u32 slab_set(struct instr_space *space, struct instr_slab *slab)
 {
 	const struct instr_pointer_set *set = slab->overlay->pointers;
 	struct mm_struct *mm = space->mm;
@@ -165,7 +165,7 @@ u32 instr_pointers_set(struct instr_space *space, struct instr_slab *slab)
 	return unset;
 }
 
-void instr_pointers_restore(struct instr_space *space, struct instr_slab *slab)
+static void slab_restore(struct instr_space *space, struct instr_slab *slab)
 {
 	const struct instr_pointer_set *set = slab->overlay->pointers;
 	struct mm_struct *mm = space->mm;
@@ -181,4 +181,24 @@ void instr_pointers_restore(struct instr_space *space, struct instr_slab *slab)
 	}
 	mmap_read_unlock(mm);
 	mmput_async(mm);
+}
+
+/* ---- all of a space ----------------------------------------------------------- */
+
+u32 instr_pointers_set(struct instr_space *space)
+{
+	struct instr_slab *slab;
+	u32 unset = 0;
+
+	list_for_each_entry(slab, &space->slabs, node)
+		unset += slab_set(space, slab);
+	return unset;
+}
+
+void instr_pointers_restore(struct instr_space *space)
+{
+	struct instr_slab *slab;
+
+	list_for_each_entry(slab, &space->slabs, node)
+		slab_restore(space, slab);
 }

@@ -5,7 +5,6 @@
 #include <linux/instr.h>
 #include <linux/types.h>
 
-struct instr_slab;
 struct instr_space;
 
 /**
@@ -20,11 +19,11 @@ struct instr_pointer_set {
 };
 
 /*
- * Makes all pointers of @slab's file lead into the slab, as far as they can be by
- * now; returns how many can't. Under the session's lock; no other.
+ * Makes all pointers of the files that have slabs in @space lead there, as far as they
+ * can be by now; returns how many can't. Under the session's lock; no other.
  */
-u32 instr_pointers_set(struct instr_space *space, struct instr_slab *slab);
+u32 instr_pointers_set(struct instr_space *space);
 /* Gives them back what they were. Those that were changed since stay as they are. */
-void instr_pointers_restore(struct instr_space *space, struct instr_slab *slab);
+void instr_pointers_restore(struct instr_space *space);
 
 #endif

@@ -2,15 +2,13 @@
 #ifndef INSTR_SESSION_H
 #define INSTR_SESSION_H
 
-#include <linux/instr.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 
-struct instr_overlay;
-struct instr_pointer_set;
-struct instr_space;
+#include "scope.h"
+
 struct mm_struct;
 struct pid;
 
@@ -32,10 +30,9 @@ struct instr_session {
 	struct mutex lock;
 	bool dead;
 	bool unlisted;			/* under the lock of the list */
-	u32 scan;
 	struct list_head overlays;
 	struct list_head spaces;
-	struct list_head scope;
+	struct instr_scope scope;
 	struct pid *owner;
 	char comm[TASK_COMM_LEN];
 	struct rcu_head rcu;
@@ -50,40 +47,15 @@ void instr_session_end(struct instr_session *session);
 /* Ends session @id, or with 0 all but @self; returns how many, or -ENOENT. */
 int instr_session_remove(struct instr_session *self, u32 id);
 
-/* Does the scope hold the process of @task, with the image it has now? RCU. */
-bool instr_session_covers(struct instr_session *session, struct task_struct *task);
+/* Makes spaces pristine, those of @tgid or all. Under its lock. */
+void instr_session_withdraw(struct instr_session *session, struct pid *tgid);
+
 /* Tell listeners of each session whose scope holds the process. Atomic. */
 void instr_session_on_exec(struct task_struct *task);
 void instr_session_on_exit(struct task_struct *task);
 
-/* A mapping of an overlay's file appeared in current->mm, which is @task's. */
-void instr_session_on_map(struct instr_session *session, struct task_struct *task);
 /* A debugger took hold of a thread of @mm. */
 void instr_session_on_trace(struct mm_struct *mm);
-
-/* The calls of uapi/linux/instr.h; arrays are copies in kernel memory. */
-int instr_session_overlay_create(struct instr_session *session,
-				 struct instr_overlay_create *arg);
-int instr_session_slab_write(struct instr_session *session,
-			     const struct instr_slab_io *arg);
-int instr_session_slab_read(struct instr_session *session,
-			    const struct instr_slab_io *arg);
-int instr_session_publish(struct instr_session *session, struct instr_publish *arg,
-			  const struct instr_site *sites,
-			  const struct instr_trap *traps);
-/* Takes over @set, unless it fails. */
-int instr_session_pointers(struct instr_session *session, u32 overlay_id,
-			   struct instr_pointer_set *set);
-int instr_session_attach(struct instr_session *session, struct instr_attach *arg);
-int instr_session_detach(struct instr_session *session,
-			 const struct instr_detach *arg);
-int instr_session_space_next(struct instr_session *session,
-			     struct instr_space_next *arg);
-int instr_session_data_read(struct instr_session *session,
-			    const struct instr_data_read *arg, u64 *sums);
-
-/* With no lock held: gives mappings made before an overlay was published views. */
-void instr_session_rescan(struct instr_session *session);
 
 /* For dumps: calls @fn for each session, in order, locked; stops at a non-zero. */
 int instr_session_for_each(int (*fn)(struct instr_session *session, void *data),

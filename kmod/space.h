@@ -72,6 +72,12 @@ struct instr_space {
 	struct rcu_head rcu;
 };
 
+/*
+ * Of @mm, which is the process @tgid's. @session_id 0: it only answers traps. With one
+ * reference; NULL: out of memory, if @gfp can fail.
+ */
+struct instr_space *instr_space_create(struct mm_struct *mm, struct pid *tgid,
+				       const char *comm, u32 session_id, gfp_t gfp);
 void instr_space_get(struct instr_space *space);
 bool __must_check instr_space_tryget(struct instr_space *space);
 /* In any context: what is left to do is done by a worker. */
@@ -79,14 +85,6 @@ void instr_space_put(struct instr_space *space);
 
 /* Does the address space still exist? */
 bool instr_space_lives(const struct instr_space *space);
-
-/**
- * instr_space_sync - give all mappings of current->mm that want a view one
- * @task: a task of that mm
- *
- * Under the session's lock, no other. Returns the number of views installed.
- */
-int instr_space_sync(struct instr_session *session, struct task_struct *task);
 
 /* Moves all views of @overlay in @space to @edition. The caller zaps. */
 void instr_space_show(struct instr_space *space, struct instr_overlay *overlay,
@@ -103,20 +101,16 @@ void instr_space_release(struct instr_space *space);
 /* A debugger came: show pages that it can't break. */
 void instr_space_set_traced(struct instr_space *space);
 
+/* The view of that kind, with a count for the caller, or NULL. */
+struct instr_view *instr_space_find_view(struct instr_space *space,
+					 struct instr_overlay *overlay,
+					 const struct vm_operations_struct *orig,
+					 unsigned long base);
+
 /* For views. */
 struct instr_view *instr_space_fork(struct instr_view *parent, struct mm_struct *mm);
 void instr_space_add(struct instr_space *space, struct instr_view *view);
 void instr_space_del(struct instr_space *space, struct instr_view *view);
-
-/*
- * A thread with this FS base has a vfork child, and has none any more. Atomic.
- * Once for each child.
- */
-void instr_space_vfork_begin(struct instr_space *space, unsigned long fs_base);
-void instr_space_vfork_end(struct instr_space *space, unsigned long fs_base);
-
-/* It has a second thread, which has not run yet. Atomic. */
-void instr_space_set_many(struct instr_space *space);
 
 /* Calls @fn for each space of @mm that counts. Under RCU. */
 void instr_space_for_each(struct mm_struct *mm,

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef INSTR_ATTACH_H
+#define INSTR_ATTACH_H
+
+#include <linux/instr.h>
+#include <linux/sched.h>
+
+struct instr_session;
+
+/* INSTR_ATTACH: with no lock held. */
+int instr_attach(struct instr_session *session, struct instr_attach *arg);
+/* INSTR_DETACH: under the session's lock. */
+int instr_detach(struct instr_session *session, const struct instr_detach *arg);
+
+/* With no lock held: gives mappings made before an overlay was published views. */
+void instr_attach_rescan(struct instr_session *session);
+
+/* A mapping of an overlay's file appeared in current->mm, which is @task's. */
+void instr_attach_on_map(struct instr_session *session, struct task_struct *task);
+
+#endif

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The gate: who counts in a space, and how. It is what the code of slabs looks at
+ * first (struct instr_control).
+ */
+
+#include "gate.h"
+
+#include <linux/string.h>
+#include <asm/cpufeature.h>
+
+#include "space.h"
+
+#define VFORK_NONE	1	/* an FS base that no thread has */
+
+static void gate_set(struct instr_space *space)
+{
+	struct instr_slab *slab;
+
+	lockdep_assert_held(&space->lock);
+	if (!space->vforks) {
+		memset(&space->control, 0, sizeof(space->control));
+		space->control.gate = space->many ? INSTR_GATE_MANY : INSTR_GATE_SOLO;
+	} else if (space->vforks > INSTR_VFORKS_MAX ||
+		   !boot_cpu_has(X86_FEATURE_FSGSBASE)) {
+		space->control.gate = INSTR_GATE_SHUT;
+	} else if (space->control.gate != INSTR_GATE_SHUT) {
+		space->control.gate = INSTR_GATE_VFORK;
+	}
+	list_for_each_entry(slab, &space->slabs, node)
+		instr_data_control(&slab->data, &space->control);
+}
+
+void instr_gate_set_many(struct instr_space *space)
+{
+	spin_lock(&space->lock);
+	if (!space->many) {
+		space->many = true;
+		gate_set(space);
+	}
+	spin_unlock(&space->lock);
+}
+
+/* An entry is taken once for each child: a vfork child may have one of its own. */
+static u64 *vfork_entry(struct instr_space *space, u64 value)
+{
+	int i;
+
+	for (i = 0; i < INSTR_VFORKS_MAX; i++)
+		if (space->control.vfork[i] == value)
+			return &space->control.vfork[i];
+	return NULL;
+}
+
+void instr_gate_vfork_begin(struct instr_space *space, unsigned long fs_base)
+{
+	u64 *entry;
+
+	spin_lock(&space->lock);
+	space->vforks++;
+	entry = vfork_entry(space, VFORK_NONE) ?: vfork_entry(space, 0);
+	if (entry)
+		*entry = fs_base;
+	/* A thread with no FS base can't be told from others. */
+	if (!entry || !fs_base)
+		space->control.gate = INSTR_GATE_SHUT;
+	gate_set(space);
+	spin_unlock(&space->lock);
+}
+
+void instr_gate_vfork_end(struct instr_space *space, unsigned long fs_base)
+{
+	u64 *entry;
+
+	spin_lock(&space->lock);
+	space->vforks--;
+	entry = vfork_entry(space, fs_base);
+	if (entry && fs_base)
+		*entry = VFORK_NONE;
+	gate_set(space);
+	spin_unlock(&space->lock);
+}

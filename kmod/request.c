@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests: what a session is asked for, and what it tells. All are called under its
+ * lock; on an error nothing has changed.
+ */
+
+#include "request.h"
+
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/pid.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "check.h"
+#include "edition.h"
+#include "overlay.h"
+#include "pointer.h"
+#include "session.h"
+#include "space.h"
+
+/* ---- overlays -------------------------------------------------------------------- */
+
+static struct instr_overlay *session_find_overlay(struct instr_session *session, u32 id)
+{
+	struct instr_overlay *overlay;
+
+	lockdep_assert_held(&session->lock);
+	list_for_each_entry(overlay, &session->overlays, node)
+		if (overlay->id == id)
+			return overlay;
+	return NULL;
+}
+
+static int file_check(struct file *file)
+{
+	struct inode *inode;
+
+	if (!(file->f_mode & FMODE_READ) || (file->f_mode & FMODE_PATH))
+		return -EBADF;
+	inode = d_real_inode(file_dentry(file));
+	if (!S_ISREG(inode->i_mode) || IS_DAX(inode) ||
+	    inode->i_sb->s_magic == HUGETLBFS_MAGIC ||
+	    inode->i_sb->s_magic == SECRETMEM_MAGIC)
+		return -ENOEXEC;
+	return 0;
+}
+
+int instr_request_overlay_create(struct instr_session *session,
+				 struct instr_overlay_create *arg)
+{
+	struct instr_overlay *overlay;
+	struct file *file;
+	int err;
+
+	lockdep_assert_held(&session->lock);
+	err = instr_check_overlay(arg);
+	if (err)
+		return err;
+	file = fget(arg->file_fd);
+	if (!file)
+		return -EBADF;
+	err = file_check(file);
+	if (err)
+		goto out_put_file;
+	overlay = instr_overlay_create(session, file, arg);
+	err = PTR_ERR_OR_ZERO(overlay);
+	if (err)
+		goto out_put_file;
+	err = instr_overlay_announce(overlay);
+	if (err) {
+		instr_overlay_put(overlay);
+		goto out_put_file;
+	}
+	list_add_tail(&overlay->node, &session->overlays);
+	arg->out_overlay_id = overlay->id;
+out_put_file:
+	fput(file);
+	return err;
+}
+
+static bool session_uses(struct instr_session *session,
+			 const struct instr_overlay *overlay)
+{
+	struct instr_space *space;
+	struct instr_slab *slab;
+
+	list_for_each_entry(space, &session->spaces, node)
+		list_for_each_entry(slab, &space->slabs, node)
+			if (slab->overlay == overlay)
+				return true;
+	return false;
+}
+
+int instr_request_pointers(struct instr_session *session, u32 overlay_id,
+			   struct instr_pointer_set *set)
+{
+	struct instr_overlay *overlay = session_find_overlay(session, overlay_id);
+	u32 i;
+
+	if (!overlay)
+		return -ENOENT;
+	if (overlay->pointers || session_uses(session, overlay))
+		return -EBUSY;
+	for (i = 0; i < set->nr; i++)
+		if (!instr_check_pointer(&set->pointer[i], overlay->slab_start,
+					 overlay->code->code_len,
+					 overlay->code->kept_len))
+			return -ERANGE;
+	overlay->pointers = set;
+	return 0;
+}
+
+static struct instr_check_code overlay_code(const struct instr_overlay *overlay)
+{
+	return (struct instr_check_code){
+		.start = overlay->slab_start,
+		.len = overlay->code->code_len,
+		.annex_start = overlay->annex_start,
+		.annex_len = overlay->code->annex_len,
+	};
+}
+
+int instr_request_slab_read(struct instr_session *session,
+			    const struct instr_slab_io *arg)
+{
+	struct instr_overlay *overlay = session_find_overlay(session, arg->overlay_id);
+	int err;
+
+	if (!overlay)
+		return -ENOENT;
+	err = instr_check_slab_io(arg, instr_code_len(overlay->code));
+	if (err)
+		return err;
+	return instr_code_read(overlay->code, arg->offset, u64_to_user_ptr(arg->ptr),
+			       arg->len);
+}
+
+int instr_request_slab_write(struct instr_session *session,
+			     const struct instr_slab_io *arg)
+{
+	struct instr_overlay *overlay = session_find_overlay(session, arg->overlay_id);
+	u8 *bytes;
+	int err;
+
+	if (!overlay)
+		return -ENOENT;
+	err = instr_check_slab_io(arg, instr_code_len(overlay->code));
+	if (err)
+		return err;
+	bytes = vmemdup_user(u64_to_user_ptr(arg->ptr), arg->len);
+	if (IS_ERR(bytes))
+		return PTR_ERR(bytes);
+	err = instr_code_append(overlay->code, arg->offset, bytes, arg->len);
+	kvfree(bytes);
+	return err;
+}
+
+/* A new edition becomes what all views show. Nothing can fail any more. */
+static void session_commit(struct instr_session *session,
+			   struct instr_overlay *overlay, struct instr_traps *traps,
+			   struct instr_edition *edition)
+{
+	struct instr_traps *old_traps;
+	struct instr_edition *old;
+	struct instr_space *space;
+
+	/* A page may only be served once its traps are found. */
+	old_traps = rcu_replace_pointer(overlay->traps, traps,
+					lockdep_is_held(&session->lock));
+	old = rcu_replace_pointer(overlay->edition, edition,
+				  lockdep_is_held(&session->lock));
+	WRITE_ONCE(overlay->unsettled, true);
+	list_for_each_entry(space, &session->spaces, node)
+		instr_space_show(space, overlay, edition);
+	instr_overlay_zap(overlay, old, edition);
+	WRITE_ONCE(overlay->unsettled, false);
+	instr_edition_free(old);
+	if (old_traps)
+		kvfree_rcu(old_traps, rcu);
+}
+
+int instr_request_publish(struct instr_session *session, struct instr_publish *arg,
+			  const struct instr_site *sites,
+			  const struct instr_trap *traps)
+{
+	struct instr_overlay *overlay = session_find_overlay(session, arg->overlay_id);
+	struct instr_edition *edition;
+	struct instr_check_code code;
+	struct instr_traps *merged;
+	int err;
+
+	if (!overlay)
+		return -ENOENT;
+	code = overlay_code(overlay);
+	err = instr_check_sites(sites, arg->nr_sites, &arg->out_bad) ?:
+	      instr_check_traps(traps, arg->nr_traps, &code, &arg->out_bad) ?:
+	      instr_check_fragile(sites, arg->nr_sites, traps, arg->nr_traps,
+				  &arg->out_bad);
+	if (err)
+		return err;
+	merged = instr_traps_merge(overlay, arg, sites, traps, &arg->out_bad);
+	if (IS_ERR(merged))
+		return PTR_ERR(merged);
+	edition = instr_edition_build(overlay, instr_overlay_edition(overlay), sites,
+				      arg->nr_sites, &arg->out_bad);
+	err = PTR_ERR_OR_ZERO(edition);
+	if (err)
+		goto err_free_traps;
+	session_commit(session, overlay, merged, edition);
+	return 0;
+
+err_free_traps:
+	kvfree(merged);
+	return err;
+}
+
+/* ---- spaces ---------------------------------------------------------------------- */
+
+int instr_request_space_next(struct instr_session *session,
+			     struct instr_space_next *arg)
+{
+	struct instr_space *space;
+
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	lockdep_assert_held(&session->lock);
+	list_for_each_entry(space, &session->spaces, node) {
+		if (space->id <= arg->space_id)
+			continue;
+		*arg = (struct instr_space_next){
+			.size = arg->size,
+			.space_id = space->id,
+			.out_pid = pid_vnr(space->tgid),
+			.out_live = instr_space_lives(space) && !space->detached,
+			.out_refused = space->refused,
+			.out_private = space->private,
+			.out_slabs = instr_space_count_slabs(space),
+			.out_unset = space->unset,
+		};
+		strscpy((char *)arg->out_comm, space->comm, sizeof(arg->out_comm));
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int instr_request_data_read(struct instr_session *session,
+			    const struct instr_data_read *arg, u64 *sums)
+{
+	struct instr_overlay *overlay = session_find_overlay(session, arg->overlay_id);
+	struct instr_space *space;
+
+	if (!overlay)
+		return -ENOENT;
+	list_for_each_entry(space, &session->spaces, node) {
+		if (space->id != arg->space_id)
+			continue;
+		instr_space_read(space, overlay, arg->offset, arg->nr, sums);
+		return 0;
+	}
+	return -ENOENT;
+}
