@@ -87,21 +87,33 @@ static uint8_t *bytes_at(struct arenas *arenas, uint64_t base, uint64_t address,
 	return stack <= ARENA_LEN - len ? arenas->stack + stack : NULL;
 }
 
-/* From where it is now, does it read the @len bytes at @address? */
+/*
+ * From where it is now, does it read the @len bytes at @address? They may be what they
+ * came to be @after, or something else.
+ */
 static bool reads_bytes(struct view *view, size_t sequence, const struct outcome *now,
-			struct start *start, uint64_t address, size_t len)
+			struct start *start, const struct outcome *after, uint64_t address,
+			size_t len)
 {
 	struct random random = random_stream(view->batch->seed, sequence);
 	static struct arenas arenas;
 	uint8_t *bytes = bytes_at(&arenas, view->batch->base, address, len);
+	uint8_t left[FAR_LEN];
 
 	start->state.registers = now->registers;
 	start->state.registers.flags |= 0x202;
 	start->state.arenas = &now->arenas;
 	start->state.extended = now->extended;
 	run(&start->state, LONG_PATIENCE, &start->before);
+	if (!bytes)
+		return false;
+	arenas = after->arenas;
+	memcpy(left, bytes, len);
 	arenas = now->arenas;
-	for (int i = 0; i < TRIES && bytes; i++) {
+	memcpy(bytes, left, len);
+	if (depends_on(view, sequence, start, &arenas))
+		return true;
+	for (int i = 0; i < TRIES; i++) {
 		fill_other(&random, bytes, len, i);
 		if (depends_on(view, sequence, start, &arenas))
 			return true;
@@ -113,7 +125,8 @@ static bool reads_bytes(struct view *view, size_t sequence, const struct outcome
  * The two words below the stack pointer are a call's: does it read them, through
  * another register or after a call that was no function's?
  */
-static bool reads_call(struct view *view, size_t sequence, const struct start *start)
+static bool reads_call(struct view *view, size_t sequence, const struct start *start,
+		       const struct outcome *after)
 {
 	const struct instr_plan_site *site = &view->batch->plan->site[sequence];
 	static struct outcome there;
@@ -128,7 +141,7 @@ static bool reads_call(struct view *view, size_t sequence, const struct start *s
 			continue;
 		from.state = start->state;
 		from.state.rip = view->batch->base + position;
-		if (reads_bytes(view, sequence, &there, &from,
+		if (reads_bytes(view, sequence, &there, &from, after,
 				there.registers.gpr[RSP] - CALL_LEN, CALL_LEN))
 			return true;
 	}
@@ -172,7 +185,8 @@ static bool uses_below(struct view *view, size_t sequence, const struct start *s
 		address = there.registers.gpr[RSP] - FAR_LEN;
 		if (!bytes_at(&there.arenas, view->batch->base, address, FAR_LEN) ||
 		    writes_bytes(view, sequence, start, after, address, FAR_LEN - RED_ZONE) ||
-		    reads_bytes(view, sequence, &there, &from, address, FAR_LEN - RED_ZONE))
+		    reads_bytes(view, sequence, &there, &from, after, address,
+				FAR_LEN - RED_ZONE))
 			return true;
 	}
 	return false;
@@ -202,6 +216,6 @@ bool excuse(struct view *view, size_t sequence, const struct start *start,
 	    const struct outcome *after)
 {
 	return reads_below(view, sequence, start, after) ||
-	       reads_call(view, sequence, start) ||
+	       reads_call(view, sequence, start, after) ||
 	       uses_below(view, sequence, start, after) || reads_text(view, sequence, start);
 }
