@@ -129,7 +129,8 @@ static bool patch_leads_to_slot(const struct instr_plan_site *site)
 		return site->patch_len == 1 && site->new[0] == 0xcc &&
 		       site->slot == site->block && leads_to(site->offset, site->slot);
 	return insn_decode(site->new, site->patch_len, &insn) &&
-	       insn.kind == (site->calls ? INSN_CALL : INSN_JMP) && insn.len == site->patch_len && site->patch_len <= INSTR_SITE_MAX &&
+	       insn.kind == (site->calls ? INSN_CALL : INSN_JMP) &&
+	       insn.len == site->patch_len && site->patch_len <= INSTR_SITE_MAX &&
 	       (int64_t)site->offset + insn.target == site->slot &&
 	       site->offset % PAGE + site->patch_len <= PAGE;
 }
@@ -666,7 +667,7 @@ static void text_that_is_read_is_left_alone(void)
 	close_file();
 }
 
-/* ---- coverage: a table for people -------------------------------------------------------------- */
+/* ---- coverage: a table for people --------------------------------------------- */
 
 static void print_refused(const struct instr_plan_site *site)
 {

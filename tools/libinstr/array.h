@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Growing arrays that need no capacity: there is room up to the next power of
- * two, so an array can only be full when its length is one.
+ * Arrays: growing ones that need no capacity, as there is room up to the next power
+ * of two, so that an array can only be full when its length is one; and a search.
  */
 #ifndef LIBINSTR_ARRAY_H
 #define LIBINSTR_ARRAY_H
@@ -32,6 +32,22 @@ static inline void *array_room(void *array, size_t nr, size_t size)
 		(array)[(nr)++] = (value);				\
 	}								\
 	__room != NULL;							\
+})
+
+/*
+ * The index of the first element whose @member (.name or ->name), which ascends, is not
+ * below @value; @nr if there is none.
+ */
+#define ARRAY_LOWER(array, nr, member, value) ({				\
+	size_t __first = 0, __end = (nr);					\
+	while (__first < __end) {						\
+		size_t __middle = __first + (__end - __first) / 2;		\
+		if ((array)[__middle] member < (value))				\
+			__first = __middle + 1;					\
+		else								\
+			__end = __middle;					\
+	}									\
+	__first;								\
 })
 
 #endif

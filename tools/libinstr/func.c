@@ -210,17 +210,9 @@ static uint64_t code_end(const struct instr_file *file, uint64_t vaddr)
 
 static const struct frame *frame_find(const struct frame *frame, size_t nr, uint64_t vaddr)
 {
-	size_t first = 0, end = nr;
+	size_t behind = ARRAY_LOWER(frame, nr, .start, vaddr + 1);
 
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
-
-		if (frame[middle].start <= vaddr)
-			first = middle + 1;
-		else
-			end = middle;
-	}
-	return first && vaddr < frame[first - 1].end ? &frame[first - 1] : NULL;
+	return behind && vaddr < frame[behind - 1].end ? &frame[behind - 1] : NULL;
 }
 
 /* What all names of one address have in common: [first, end) of the table. */
@@ -378,17 +370,9 @@ uint64_t func_next_vaddr(const struct func_table *table, size_t func)
 
 bool func_find(const struct func_table *table, uint64_t vaddr, size_t *ret)
 {
-	size_t first = 0, end = table->nr;
+	size_t first = ARRAY_LOWER(table->func, table->nr, .vaddr, vaddr + 1);
 
 	/* The last one that begins at or before it. */
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
-
-		if (table->func[middle].vaddr <= vaddr)
-			first = middle + 1;
-		else
-			end = middle;
-	}
 	if (!first || vaddr - table->func[first - 1].vaddr >= table->func[first - 1].size)
 		return false;
 	for (first--; table->func[first].is_alias; first--)

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "array.h"
 #include "block.h"
 #include "cache.h"
 #include "clean.h"
@@ -597,18 +598,9 @@ void instr_plan_destroy(struct instr_plan *plan)
 
 const struct instr_trap *instr_plan_trap(const struct instr_plan *plan, uint64_t offset)
 {
-	size_t first = 0, end = plan->nr_traps;
+	size_t i = ARRAY_LOWER(plan->traps, plan->nr_traps, .offset, offset);
 
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
-
-		if (plan->traps[middle].offset < offset)
-			first = middle + 1;
-		else
-			end = middle;
-	}
-	return first < plan->nr_traps && plan->traps[first].offset == offset ?
-	       &plan->traps[first] : NULL;
+	return i < plan->nr_traps && plan->traps[i].offset == offset ? &plan->traps[i] : NULL;
 }
 
 uint64_t instr_plan_count(const struct instr_plan *plan,

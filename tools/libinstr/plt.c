@@ -62,18 +62,10 @@ struct imports {
 static const char *import_at(const struct instr_file *file, const struct imports *imports,
 			     uint64_t vaddr)
 {
-	size_t first = 0, end = imports->nr;
+	size_t i = ARRAY_LOWER(imports->import, imports->nr, .vaddr, vaddr);
 
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
-
-		if (imports->import[middle].vaddr < vaddr)
-			first = middle + 1;
-		else
-			end = middle;
-	}
-	return first < imports->nr && imports->import[first].vaddr == vaddr ?
-	       import_name(file, imports->import[first].symbol) : NULL;
+	return i < imports->nr && imports->import[i].vaddr == vaddr ?
+	       import_name(file, imports->import[i].symbol) : NULL;
 }
 
 static int section_read(struct instr_file *file, const struct file_section *section,

@@ -123,22 +123,6 @@ void selfread_exit(struct selfread *selfread)
 	free(selfread->by_target);
 }
 
-/* The first load at byte @at of the text, or behind it. */
-static size_t load_at(const struct selfread *selfread, uint64_t at)
-{
-	size_t first = 0, end = selfread->nr_loads;
-
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
-
-		if (selfread->load[middle].at < at)
-			first = middle + 1;
-		else
-			end = middle;
-	}
-	return first;
-}
-
 /* Is it a load of the instruction at @start? */
 static void load_check(const struct selfread *selfread, struct selfread_load *load,
 		       uint64_t start)
@@ -158,7 +142,8 @@ static void load_check(const struct selfread *selfread, struct selfread_load *lo
  */
 static void function_check(const struct selfread *selfread, uint64_t start, uint64_t end)
 {
-	size_t i = load_at(selfread, start), last = load_at(selfread, end);
+	size_t i = ARRAY_LOWER(selfread->load, selfread->nr_loads, .at, start);
+	size_t last = ARRAY_LOWER(selfread->load, selfread->nr_loads, .at, end);
 	struct insn insn;
 	bool is_branch;
 
@@ -198,32 +183,16 @@ static bool load_reads(const struct selfread *selfread, struct selfread_load *lo
 	return load->is_load && target < at + len && at < target + LOAD_LEN;
 }
 
-/* The first load, by target, whose target may be at @target or behind it. */
-static size_t load_to(const struct selfread *selfread, uint64_t target)
-{
-	size_t first = 0, end = selfread->nr_loads;
-
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
-
-		if (selfread->by_target[middle]->target < target)
-			first = middle + 1;
-		else
-			end = middle;
-	}
-	return first;
-}
-
 enum instr_reason selfread_reason(const struct selfread *selfread, uint64_t vaddr, uint64_t len)
 {
 	const uint64_t before = LOAD_LEN + TAIL_MAX;
-	uint64_t at = vaddr - selfread->vaddr;
+	uint64_t at = vaddr - selfread->vaddr, first = at > before ? at - before : 0;
 
 	for (size_t i = 0; i < selfread->nr_sums; i++) {
 		if (vaddr < selfread->sum[i].end && selfread->sum[i].start < vaddr + len)
 			return INSTR_REASON_SUMMED;
 	}
-	for (size_t i = load_to(selfread, at > before ? at - before : 0);
+	for (size_t i = ARRAY_LOWER(selfread->by_target, selfread->nr_loads, ->target, first);
 	     i < selfread->nr_loads && selfread->by_target[i]->target < at + len; i++) {
 		if (load_reads(selfread, selfread->by_target[i], at, len))
 			return INSTR_REASON_READ;

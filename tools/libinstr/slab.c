@@ -118,17 +118,9 @@ static int chunk_cover(struct instr_plan *plan, int64_t position, uint64_t len,
 static const struct instr_chunk *chunk_find(const struct instr_plan *plan, int64_t position)
 {
 	uint64_t offset = code_offset(plan, position);
-	size_t first = 0, end = plan->nr_chunks;
+	size_t behind = ARRAY_LOWER(plan->chunk, plan->nr_chunks, .offset, offset + 1);
 
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
-
-		if (plan->chunk[middle].offset <= offset)
-			first = middle + 1;
-		else
-			end = middle;
-	}
-	return &plan->chunk[first - 1];
+	return &plan->chunk[behind - 1];
 }
 
 static const uint8_t *slab_bytes(const struct instr_plan *plan, int64_t position)
