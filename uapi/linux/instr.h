@@ -47,7 +47,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define INSTR_ABI	2
+#define INSTR_ABI	3
 
 /* The longest patch of a site, in bytes. */
 #define INSTR_SITE_MAX	8
@@ -58,6 +58,7 @@
 #define INSTR_CODE_MAX	(1ULL << 30)	/* bytes of slab code, and its annex */
 #define INSTR_DATA_MAX	(1ULL << 26)	/* bytes of slab data, and of kept data */
 #define INSTR_POINTERS_MAX	(1U << 16)
+#define INSTR_TIMES_MAX	(1ULL << 32)	/* bytes of times, and of frames */
 
 #define INSTR_IOC	0xF7
 
@@ -73,6 +74,10 @@
  * @out_views: live views
  * @out_pages: patched pages held
  * @out_pinned: data pages pinned in processes
+ * @out_tsc_khz: ticks of the time stamp counter in a millisecond; 0: what measures
+ *	times can't work here (the counter is not stable, or the processor lets programs
+ *	not read their FS base), and overlays with times are refused
+ * @pad: 0
  *
  * The counts are of the whole machine. They are all zero, but for the caller's
  * own session, when nothing is instrumented.
@@ -88,11 +93,13 @@ struct instr_info {
 	__u32 out_views;
 	__u64 out_pages;
 	__u64 out_pinned;
+	__u32 out_tsc_khz;
+	__u32 pad;
 };
 #define INSTR_INFO		_IOWR(INSTR_IOC, 0x00, struct instr_info)
 
 /* A vfork child shares its parent's data; it is told from its siblings by this. */
-#define INSTR_VFORKS_MAX	62
+#define INSTR_VFORKS_MAX	61
 
 /* struct instr_control: @gate */
 #define INSTR_GATE_SOLO		0	/* there is one thread: it counts */
@@ -105,6 +112,8 @@ struct instr_info {
  * @gate: who counts: INSTR_GATE_*
  * @vfork: FS bases of the threads that have a vfork child now: the child has the
  *	same. An end of 0; 1 is no thread's
+ * @frames: address of the process's frames (struct instr_thread); 0: there are none,
+ *	or nothing is measured (any more)
  *
  * Written by the module, before the child runs, and before its parent runs again;
  * read by the code of the slab. In a fork child it is zero, as all data is.
@@ -112,6 +121,52 @@ struct instr_info {
 struct instr_control {
 	__u64 gate;
 	__u64 vfork[INSTR_VFORKS_MAX + 1];
+	__u64 frames;
+};
+
+/*
+ * Frames: memory of a process in which the code of all its slabs keeps what it knows of
+ * functions that were entered and not left yet. It begins with the table of its threads.
+ * A thread is looked for by its FS base, from entry INSTR_THREAD_HASH(fs_base) on,
+ * around the end of the table, up to a free entry.
+ *
+ * Entries are made by the module: a thread that has none goes, in the code of any slab,
+ * to an int3 at byte INSTR_THREAD_TRAP with the address of the entry that it wants, free
+ * or left, in RDI, having made sure that the page is there. It goes on behind the int3
+ * with RAX = 0: look again, or RAX = 1: there will be no entry.
+ */
+#define INSTR_THREADS		4096
+#define INSTR_THREADS_LEN	((__u64)INSTR_THREADS * sizeof(struct instr_thread))
+#define INSTR_THREAD_HASH(fs_base) \
+	((__u32)((fs_base) >> 6) * 0x9e3779b1U >> 20)
+#define INSTR_THREAD_TRAP	0xff0
+
+/* struct instr_thread: @fs_base of entries that are no thread's */
+#define INSTR_THREAD_FREE	0	/* nor has ever been */
+#define INSTR_THREAD_LEFT	1
+
+/* Lane 0 is for all threads that got no lane of their own. */
+#define INSTR_LANES		16
+
+/**
+ * struct instr_thread - an entry of the table of threads
+ * @fs_base: of the thread, or INSTR_THREAD_FREE, INSTR_THREAD_LEFT. Written last
+ * @lane: 0, or one of 1 to INSTR_LANES - 1 that no other thread of the process has
+ * @stack_start: its own stack: what it runs on if it does not run on another one, which
+ *	it got from sigaltstack() or made itself
+ * @stack_end: first address behind it; both 0: not known
+ * @born: time stamp of when this entry was made
+ * @slab: for the code of slabs, zero in the beginning
+ *
+ * When a thread is made that has the FS base of one that ended, its entry is left.
+ */
+struct instr_thread {
+	__u64 fs_base;
+	__u64 lane;
+	__u64 stack_start;
+	__u64 stack_end;
+	__u64 born;
+	__u64 slab[3];
 };
 
 /**
@@ -136,6 +191,12 @@ struct instr_control {
  *	overlap the slab
  * @annex_len: bytes of code in the annex, page-aligned, or 0: there is none. Together
  *	with @code_len at most INSTR_CODE_MAX
+ * @times_len: bytes behind what is kept, page-aligned, or 0: data that gets memory only
+ *	where it is written to, is not limited by INSTR_DATA_MAX, and is read by
+ *	INSTR_TIMES_READ
+ * @frames_len: 0, or with @times_len the length of the frames (struct instr_thread) that a
+ *	process with such a slab gets, page-aligned, at least INSTR_THREADS_LEN: the same
+ *	in all overlays of the session (EINVAL)
  *
  * The annex is code as the other is, for jumps of another displacement than most. A
  * slab has its place only where its annex has too.
@@ -159,6 +220,8 @@ struct instr_overlay_create {
 	__aligned_u64 layout;
 	__aligned_u64 annex_start;	/* two's complement */
 	__aligned_u64 annex_len;
+	__aligned_u64 times_len;
+	__aligned_u64 frames_len;
 };
 #define INSTR_OVERLAY_CREATE	_IOWR(INSTR_IOC, 0x01, struct instr_overlay_create)
 
@@ -320,7 +383,7 @@ struct instr_detach {
  * @out_slabs: slabs that are mapped in it
  * @out_unset: pointers (INSTR_POINTERS) that lead where they did, as they were not
  *	relocated, or not bound, when we looked last
- * @pad: 0
+ * @out_exec: 1: the address space ended, as its process runs another program now
  * @out_comm: name of the process when the space began, NUL-terminated
  *
  * ENOENT: there is no further space.
@@ -335,7 +398,7 @@ struct instr_space_next {
 	__u32 out_private;
 	__u32 out_slabs;
 	__u32 out_unset;
-	__u32 pad;
+	__u32 out_exec;
 	__u8 out_comm[16];
 };
 #define INSTR_SPACE_NEXT	_IOWR(INSTR_IOC, 0x06, struct instr_space_next)
@@ -429,5 +492,58 @@ struct instr_pointers {
 	__aligned_u64 pointers;
 };
 #define INSTR_POINTERS		_IOW(INSTR_IOC, 0x0a, struct instr_pointers)
+
+/**
+ * struct instr_times_read - ioctl(INSTR_TIMES_READ): read times, or frames
+ * @size: sizeof(struct instr_times_read)
+ * @flags: must be 0
+ * @space_id: the space, live or gone
+ * @overlay_id: the overlay: the times of a slab are read; 0: the space's frames are
+ * @slab: which of the overlay's slabs in the space, from 0 on; 0 for frames
+ * @pad: must be 0
+ * @offset: of the first byte, in times or frames
+ * @len: bytes, at most 64 MiB
+ * @ptr: address of where to put them
+ * @out_address: where byte 0 of the times, or frames, lies in the process
+ *
+ * What has never been written to is zero. The times of a space that is gone are what
+ * they were when it ended; its frames are not kept. The process may write both itself.
+ *
+ * ENXIO: there is no such slab, no times, or no frames (any more).
+ */
+struct instr_times_read {
+	__u32 size;
+	__u32 flags;
+	__u32 space_id;
+	__u32 overlay_id;
+	__u32 slab;
+	__u32 pad;
+	__aligned_u64 offset;
+	__aligned_u64 len;
+	__aligned_u64 ptr;
+	__u64 out_address;
+};
+#define INSTR_TIMES_READ	_IOWR(INSTR_IOC, 0x0b, struct instr_times_read)
+
+/**
+ * struct instr_threads_read - ioctl(INSTR_THREADS_READ): which threads are there
+ * @size: sizeof(struct instr_threads_read)
+ * @flags: must be 0
+ * @space_id: the space
+ * @nr: room for that many
+ * @ptr: address of an array of __u64: the FS base of each thread that lives
+ * @out_nr: how many there are, also if that is more than @nr
+ * @pad: 0
+ */
+struct instr_threads_read {
+	__u32 size;
+	__u32 flags;
+	__u32 space_id;
+	__u32 nr;
+	__aligned_u64 ptr;
+	__u32 out_nr;
+	__u32 pad;
+};
+#define INSTR_THREADS_READ	_IOWR(INSTR_IOC, 0x0c, struct instr_threads_read)
 
 #endif /* _UAPI_LINUX_INSTR_H */
