@@ -2,4 +2,4 @@
 # The objects of libinstr that plans are made by: the rest of it needs the module.
 LIBRARY	:= err file symbol frame plt pointer func match ldcache needed \
 	   machine insn boundary ifunc reloc far flags rseq selfread \
-	   site gate block hash slab cache plan
+	   site gate block timing hash slab cache exits cfi timed times plan

@@ -15,6 +15,78 @@
 static struct host *hosts;
 static unsigned long nr_traps;
 
+/* ---- frames ----------------------------------------------------------------- */
+
+static uint8_t *frames;
+static uint32_t lanes_taken = 1;
+
+static uint64_t fs_base(void)
+{
+	uint64_t base;
+
+	asm volatile("rdfsbase %0" : "=r" (base));
+	return base;
+}
+
+static uint64_t clock_ticks(void)
+{
+	uint32_t low, high;
+
+	asm volatile("rdtsc" : "=a" (low), "=d" (high));
+	return (uint64_t)high << 32 | low;
+}
+
+#define ENTRY_TAKEN	3	/* no FS base */
+
+/* A thread's control block is at the end of its stack, but for the first one's. */
+#define STACK_REACH (1UL << 30)
+
+static void set_stack(struct instr_thread *thread, uint64_t fs, uint64_t rsp)
+{
+	bool first = rsp > fs || fs - rsp > STACK_REACH;
+
+	thread->stack_start = (first ? rsp : fs) - STACK_REACH;
+	thread->stack_end = first ? rsp + STACK_REACH : fs;
+}
+
+/* What the module does for a thread that has no entry. It calls nothing. */
+static void enter_thread(ucontext_t *context)
+{
+	greg_t *regs = context->uc_mcontext.gregs;
+	struct instr_thread *thread = (struct instr_thread *)regs[REG_RDI];
+	uint64_t unused = thread->fs_base, lane;
+
+	regs[REG_RAX] = 0;
+	if ((unused && unused != (fs_base() | INSTR_THREAD_LEFT)) ||
+	    !__atomic_compare_exchange_n(&thread->fs_base, &unused, ENTRY_TAKEN, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return;
+	lane = __atomic_fetch_add(&lanes_taken, 1, __ATOMIC_RELAXED);
+	thread->lane = lane < INSTR_LANES ? lane : 0;
+	thread->born = clock_ticks();
+	set_stack(thread, fs_base(), (uint64_t)regs[REG_RSP]);
+	__atomic_store_n(&thread->fs_base, fs_base(), __ATOMIC_RELEASE);
+}
+
+static bool is_thread_trap(const struct host *host, const uint8_t *at)
+{
+	return host->timed && at == host->slab + INSTR_THREAD_TRAP;
+}
+
+static int frames_map(uint64_t len, struct instr_err *err)
+{
+	void *memory;
+
+	if (frames)
+		return 0;
+	memory = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return instr_fail(err, -ENOMEM, "no memory for frames");
+	frames = memory;
+	return 0;
+}
+
 /* ---- traps ------------------------------------------------------------------ */
 
 bool host_trap(int signal, const siginfo_t *info, void *context)
@@ -29,6 +101,10 @@ bool host_trap(int signal, const siginfo_t *info, void *context)
 		const struct instr_trap *trap =
 			instr_plan_trap(host->plan, (uint64_t)(at - host->base));
 
+		if (is_thread_trap(host, at)) {
+			enter_thread(context);
+			return true;
+		}
 		if (!trap)
 			continue;
 		__atomic_fetch_add(&nr_traps, 1, __ATOMIC_RELAXED);
@@ -114,7 +190,7 @@ static int text_check(const struct host *host, struct instr_err *err)
 
 static uint64_t slab_len(const struct host *host)
 {
-	return host->plan->code_len + host->plan->data_len;
+	return instr_plan_len(host->plan);
 }
 
 static uint8_t *slab_data(const struct host *host)
@@ -197,18 +273,28 @@ void host_gate(const struct host *host, uint64_t gate, const uint64_t *vfork, si
 	struct instr_control *control = (struct instr_control *)slab_data(host);
 
 	memset(control, 0, sizeof(*control));
+	control->frames = (uint64_t)frames | (frames && gate <= INSTR_GATE_MANY);
 	for (size_t i = 0; i < nr; i++)
 		control->vfork[i] = vfork[i];
 	control->gate = gate;
 }
 
+void host_times(const struct host *host, const struct instr_plan_site *site,
+		struct instr_times *ret)
+{
+	const struct instr_plan *plan = host->plan;
+
+	memset(ret, 0, sizeof(*ret));
+	instr_times_add(ret, plan, site, slab_data(host) + plan->data_len + plan->kept_len);
+}
+
 const struct instr_plan_site *host_site(const struct host *host, const char *name)
 {
-	for (size_t i = 0; i < host->plan->nr; i++) {
-		const struct instr_place *place = &host->plan->site[i].place;
+	for (size_t i = 0; i < host->plan->nr_places; i++) {
+		const struct instr_plan_site *site = instr_plan_place(host->plan, i);
 
-		if (!place->at && !strcmp(host->func[place->func].name, name))
-			return &host->plan->site[i];
+		if (!site->place.at && !strcmp(host->func[site->place.func].name, name))
+			return site;
 	}
 	return NULL;
 }
@@ -218,10 +304,14 @@ const struct instr_plan_site *host_site(const struct host *host, const char *nam
 static int plan_at(struct host *host, const struct instr_place *place, size_t nr,
 		   struct instr_distance distance, struct instr_err *err)
 {
-	int code = instr_plan_create(host->file, place, nr, distance, &host->plan, err);
+	int code = host->timed ?
+		   instr_plan_time(host->file, place, nr, distance, &host->plan, err) :
+		   instr_plan_create(host->file, place, nr, distance, &host->plan, err);
 
 	if (!code)
 		code = text_check(host, err);
+	if (!code && host->timed)
+		code = frames_map(host->plan->frames_len, err);
 	if (!code)
 		code = slab_map(host, err);
 	if (!code)
@@ -243,16 +333,15 @@ static int plan_somewhere(struct host *host, const struct instr_place *place, si
 	return code;
 }
 
-int host_prepare(struct host *host, const char *path, const char *const *globs,
-		 size_t nr_globs, uint64_t load, struct instr_distance distance,
-		 struct instr_err *err)
+static int prepare(struct host *host, const char *path, const char *const *globs,
+		   size_t nr_globs, uint64_t load, struct instr_distance distance,
+		   struct instr_err *err)
 {
 	CLEAN(file) struct instr_file *file = NULL;
 	CLEAN(free) struct instr_place *place = NULL;
 	size_t nr;
 	int code;
 
-	memset(host, 0, sizeof(*host));
 	code = instr_file_open(path, &file, err);
 	if (!code)
 		code = instr_file_funcs(file, &host->func, &nr, err);
@@ -270,6 +359,23 @@ int host_prepare(struct host *host, const char *path, const char *const *globs,
 	host->next = hosts;
 	hosts = host;
 	return 0;
+}
+
+int host_prepare(struct host *host, const char *path, const char *const *globs,
+		 size_t nr_globs, uint64_t load, struct instr_distance distance,
+		 struct instr_err *err)
+{
+	memset(host, 0, sizeof(*host));
+	return prepare(host, path, globs, nr_globs, load, distance, err);
+}
+
+int host_prepare_timed(struct host *host, const char *path, const char *const *globs,
+		       size_t nr_globs, uint64_t load, struct instr_distance distance,
+		       struct instr_err *err)
+{
+	memset(host, 0, sizeof(*host));
+	host->timed = true;
+	return prepare(host, path, globs, nr_globs, load, distance, err);
 }
 
 void host_leave(struct host *host)

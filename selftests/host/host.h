@@ -29,6 +29,7 @@ struct host {
 	struct instr_plan *plan;
 	uint8_t *base;		/* the address of position 0 */
 	uint8_t *slab, *annex;
+	bool timed;
 	struct host *next;
 };
 
@@ -43,6 +44,10 @@ struct host {
 int host_prepare(struct host *host, const char *path, const char *const *globs,
 		 size_t nr_globs, uint64_t load, struct instr_distance distance,
 		 struct instr_err *err);
+/* The same, but functions are timed: all hosts that are have their frames in common. */
+int host_prepare_timed(struct host *host, const char *path, const char *const *globs,
+		       size_t nr_globs, uint64_t load, struct instr_distance distance,
+		       struct instr_err *err);
 /* With @probes: shows them, else the file's own text. Pages are never left writable. */
 void host_show(const struct host *host, bool probes);
 /* Forgets a host that shows nothing; nobody is in its slab. */
@@ -54,6 +59,9 @@ void host_leave(struct host *host);
 const struct instr_plan_site *host_site(const struct host *host, const char *name);
 /* How often a site was called, since the slab was mapped. Refused: 0. */
 uint64_t host_count(const struct host *host, const struct instr_plan_site *site);
+/* Of a function that is timed. */
+void host_times(const struct host *host, const struct instr_plan_site *site,
+		struct instr_times *ret);
 /* The calls of all sites. */
 uint64_t host_count_all(const struct host *host);
 /*

@@ -12,6 +12,7 @@
 
 #include "insn.h"
 #include "reloc.h"
+#include "timing.h"
 
 #define COUNT_LEN	7
 
@@ -123,8 +124,79 @@ void block_emit_slow(struct emit *emit, const struct instr_plan_site *site,
 	emit_jump(emit, site->block + site->count_at + COUNT_LEN);
 }
 
+/* ---- what is timed ---------------------------------------------------------- */
+
+static void emit_timing(struct emit *emit, const struct block_places *places,
+			const uint8_t *routine)
+{
+	EMIT(emit, "\xe8");			/* call routine */
+	emit_relative(emit, places->timing + (routine - timing_code), 0);
+}
+
+/* The routine gets the record in RAX, or the number that is given. */
+static void emit_timing_record(struct emit *emit, const struct block_places *places,
+			       const uint8_t *routine)
+{
+	EMIT(emit, LEA_RSP_DOWN
+		   "\x50"			/* push %rax */
+		   "\x48\x8d\x05");		/* lea record(%rip),%rax */
+	emit_relative(emit, places->record, 0);
+	emit_timing(emit, places, routine);
+	EMIT(emit, "\x58"			/* pop %rax */
+		   LEA_RSP_UP);
+}
+
+/* MOV leaves the flags alone. */
+static void emit_timing_unwind(struct emit *emit, const struct block_places *places,
+			       uint8_t how)
+{
+	EMIT(emit, LEA_RSP_DOWN
+		   "\x50"			/* push %rax */
+		   "\xb8");			/* mov $how,%eax */
+	emit_byte(emit, how);
+	EMIT(emit, "\0\0\0");
+	emit_timing(emit, places, timing_unwind);
+	EMIT(emit, "\x58"			/* pop %rax */
+		   LEA_RSP_UP);
+}
+
+static bool site_is_timed(const struct instr_plan_site *site)
+{
+	return site->enters || site->exits || site->unwinds;
+}
+
+static void emit_entry_timed(struct emit *emit, const struct instr_plan_site *site,
+			     const struct block_places *places)
+{
+	if (site->unwinds)
+		emit_timing_unwind(emit, places, site->unwinds);
+	if (site->enters)
+		emit_timing_record(emit, places,
+				   site->flags_live ? timing_enter : timing_enter_fast);
+}
+
+/* A conditional branch leaves the function only where it is taken. */
+static void emit_exit(struct emit *emit, const struct instr_plan_site *site,
+		      struct insn *insn, const uint8_t *bytes,
+		      const struct block_places *places)
+{
+	size_t stays = 0;
+	bool branch = insn->kind == INSN_JCC;
+
+	if (branch)
+		stays = emit_forward(emit, 0x70 | (insn_condition(insn, bytes) ^ 1));
+	emit_timing_record(emit, places, timing_leave);
+	if (!branch)
+		return;
+	reloc_emit_goto(emit, (int64_t)site->offset + (bytes - site->old) + insn->target,
+			site->far >> (bytes - site->old) & 1);
+	emit_land(emit, stays);
+}
+
+/* ---- blocks ------------------------------------------------------------------- */
+
 static void emit_moved(struct emit *emit, const struct instr_plan_site *site,
-		       const struct instr_moved *moved)
+		       const struct instr_moved *moved, const struct block_places *places)
 {
 	const uint8_t *bytes = site->old + moved->old_at;
 	struct insn insn;
@@ -133,6 +205,11 @@ static void emit_moved(struct emit *emit, const struct instr_plan_site *site,
 	/* The return address is there already. */
 	if (site->calls)
 		insn.kind = INSN_JMP;
+	if (site->exits >> (moved - site->moved) & 1) {
+		emit_exit(emit, site, &insn, bytes, places);
+		if (insn.kind == INSN_JCC)
+			return;
+	}
 	reloc_emit(emit, &insn, bytes, (int64_t)site->offset + moved->old_at,
 		   site->far >> moved->old_at & 1, site->callee_flags_dead);
 }
@@ -149,18 +226,28 @@ static void emit_tail(struct emit *emit, const struct instr_plan_site *site,
 		emit_jump(emit, (int64_t)site->offset + site->window_len);
 }
 
+/* Returns where it counts, if it does. */
+static uint16_t emit_begin(struct emit *emit, const struct instr_plan_site *site,
+			   const struct block_places *places)
+{
+	if (!site_is_timed(site))
+		return emit_interceptor(emit, site, places);
+	emit_entry_timed(emit, site, places);
+	return 0;
+}
+
 void block_measure(struct instr_plan_site *site)
 {
 	const struct block_places nowhere = { 0 };
 	struct emit measure = { .bytes = NULL };
 
-	site->count_at = emit_interceptor(&measure, site, &nowhere);
+	site->count_at = emit_begin(&measure, site, &nowhere);
 	site->displaced_at = (uint16_t)measure.len;
 	for (size_t i = 0; i < site->nr_moved; i++) {
 		struct instr_moved *moved = &site->moved[i];
 
 		moved->new_at = (uint16_t)measure.len;
-		emit_moved(&measure, site, moved);
+		emit_moved(&measure, site, moved, &nowhere);
 		moved->new_len = (uint8_t)(measure.len - moved->new_at);
 	}
 	emit_tail(&measure, site, &nowhere);
@@ -170,8 +257,8 @@ void block_measure(struct instr_plan_site *site)
 void block_emit(struct emit *emit, const struct instr_plan_site *site,
 		const struct block_places *places)
 {
-	emit_interceptor(emit, site, places);
+	emit_begin(emit, site, places);
 	for (size_t i = 0; i < site->nr_moved; i++)
-		emit_moved(emit, site, &site->moved[i]);
+		emit_moved(emit, site, &site->moved[i], places);
 	emit_tail(emit, site, places);
 }

@@ -65,6 +65,17 @@ void insn_recall(const struct instr_moved *moved, const uint8_t *bytes, struct i
  */
 bool insn_decode_branch(const uint8_t *bytes, size_t len, struct insn *insn, bool *is_branch);
 
+/*
+ * Of INSN_JCC, 7x or 0F 8x: the low half of the opcode, whose lowest bit turns it into its
+ * opposite.
+ */
+static inline uint8_t insn_condition(const struct insn *insn, const uint8_t *bytes)
+{
+	const uint8_t *opcode = bytes + insn->opcode_at;
+
+	return (opcode[0] == 0x0f ? opcode[1] : opcode[0]) & 0x0f;
+}
+
 /* Nothing is ever executed behind it unless something jumps there. */
 static inline bool insn_is_terminal(const struct insn *insn)
 {

@@ -146,6 +146,7 @@ enum instr_reason {
 	INSTR_REASON_INSN,	/* an instruction within the jump can't be moved */
 	INSTR_REASON_INSIDE,	/* it is not the entry of a function */
 	INSTR_REASON_PROBE,	/* another probe lies within the jump */
+	INSTR_REASON_EXIT,	/* where the function ends there is no room for a jump */
 	/* refused: */
 	INSTR_REASON_SIGNAL_FRAME,
 	INSTR_REASON_UNDECODABLE,
@@ -156,7 +157,10 @@ enum instr_reason {
 	INSTR_REASON_RSEQ,	/* in a restartable sequence */
 	INSTR_REASON_READ,	/* an instruction of the file loads from there */
 	INSTR_REASON_SUMMED,	/* the program sums it up, to see whether it is changed */
-	INSTR_REASON_MAX,
+	/* refused to be timed: */
+	INSTR_REASON_SHARED,	/* its end is that of another function, too */
+	INSTR_REASON_EXITS,	/* from here on: not all of its exits are known, see exits.h */
+	INSTR_REASON_MAX = INSTR_REASON_EXITS + 32,
 };
 
 const char *instr_how_name(enum instr_how how);	/* "jump" "trap" "refused" "pointer" */
@@ -227,6 +231,11 @@ struct instr_plan_site {
 	bool calls;		/* a call is patched: it pushes what the old one did */
 	bool annex;		/* its slot is in the annex */
 	bool returns;		/* a jump back follows the displaced code */
+	/* Of what is timed: */
+	bool enters;		/* it is a function's entry */
+	uint8_t exits;		/* bit n: moved[n] leaves a function */
+	uint8_t unwinds;	/* it is the entry of what unwinds stacks: see timing.h */
+	uint32_t record;	/* number of the function's */
 	uint8_t old[INSTR_WINDOW_MAX];
 	uint8_t new[INSTR_SITE_MAX];
 	uint32_t cell;		/* number of its cell; 0: its place is its function's */
@@ -269,8 +278,11 @@ struct instr_chunk {
 struct instr_plan {
 	struct instr_file *file;
 	struct instr_distance distance;
-	size_t nr;		/* as many as were asked for, in their order */
+	bool timed;
+	size_t nr;		/* ascending; as many as were asked for, where not @timed */
 	struct instr_plan_site *site;
+	size_t nr_places;	/* as many as were asked for, in their order: */
+	uint32_t *place_site;	/* the index of its site; NULL: its own */
 
 	/*
 	 * The slab has room for all functions of the file, whichever are asked for,
@@ -281,6 +293,10 @@ struct instr_plan {
 	uint32_t nr_cells;
 	uint64_t cells;		/* offset of the first in the slab's code */
 	uint64_t kept_len;	/* bytes behind the data: a word for each cell */
+	uint64_t times_len;	/* bytes behind that, and ... */
+	uint64_t frames_len;	/* ... what each process has beside: see timing.h */
+	uint64_t lane_len;	/* bytes of a lane of the times */
+	uint64_t nr_groups;	/* of buckets, behind the lanes */
 	int64_t slab_start;	/* position; page-aligned, as the lengths are */
 	int64_t annex_start;	/* the same, where annex_len is not 0 */
 	uint64_t annex_len;
@@ -315,6 +331,23 @@ int instr_plan_create(struct instr_file *file, const struct instr_place *places,
 void instr_plan_destroy(struct instr_plan *plan);
 
 /*
+ * Plans to time each of @places, which are entries: where it is entered, and where it is
+ * left. A function of which an exit can't be found for sure, or be patched, is refused.
+ * What unwinds stacks in this file is told apart from returns, and planned too: @nr may be
+ * 0. Errors as above.
+ */
+int instr_plan_time(struct instr_file *file, const struct instr_place *places, size_t nr,
+		    struct instr_distance distance, struct instr_plan **ret,
+		    struct instr_err *err);
+
+/* The site of place @i, as they were asked for: of its entry. */
+static inline const struct instr_plan_site *instr_plan_place(const struct instr_plan *plan,
+							     size_t i)
+{
+	return &plan->site[plan->place_site ? plan->place_site[i] : i];
+}
+
+/*
  * Fits the plan to a slab that has served others: @cells is what its cells hold,
  * all of them. A place that has a cell keeps it. -ENOSPC: there are too few.
  */
@@ -331,12 +364,56 @@ uint64_t instr_plan_count(const struct instr_plan *plan,
 /* Bytes of the whole slab, but for the annex. */
 static inline uint64_t instr_plan_len(const struct instr_plan *plan)
 {
-	return plan->code_len + plan->data_len + plan->kept_len;
+	return plan->code_len + plan->data_len + plan->kept_len + plan->times_len;
 }
 
 /* The code of a site's block as it will lie in the slab. */
 const uint8_t *instr_plan_block(const struct instr_plan *plan,
 				const struct instr_plan_site *site);
+
+/* ---- times.c: how long functions took -------------------------------------- */
+
+/* How a function was left. */
+enum instr_exit {
+	INSTR_EXIT_RETURN,
+	INSTR_EXIT_EXCEPTION,
+	INSTR_EXIT_LONGJMP,	/* or another way to jump out of it */
+	INSTR_EXIT_THREAD,	/* its thread ended, or its process did */
+	INSTR_EXIT_EXEC,	/* its process runs another program now */
+	INSTR_EXIT_INSIDE,	/* it is still being executed */
+	INSTR_EXIT_MAX,
+};
+
+const char *instr_exit_name(enum instr_exit exit);	/* "return" "exception" ... */
+
+/* Values of bucket n are in [instr_bucket_start(n), instr_bucket_start(n + 1)). */
+#define INSTR_BUCKETS	1440
+uint64_t instr_bucket_start(unsigned int bucket);
+
+/*
+ * Of one function, in one process; times are ticks of the time stamp counter. The calls are
+ * the sum of @exits. What ended its thread or is inside has no part in the times.
+ */
+struct instr_times {
+	uint64_t calls;
+	uint64_t exits[INSTR_EXIT_MAX];
+	uint64_t total, self;	/* @self: without what timed callees took */
+	uint64_t min, max;	/* 0 where there is none */
+	uint64_t bucket[INSTR_BUCKETS];
+};
+
+/*
+ * Adds what the slab's times, of plan->times_len bytes at @times, say of @site. Calls
+ * without an exit are counted as INSTR_EXIT_INSIDE: the caller knows what became of them.
+ */
+void instr_times_add(struct instr_times *sum, const struct instr_plan *plan,
+		     const struct instr_plan_site *site, const void *times);
+
+/*
+ * The value that @part (0 to 1) of the exits are not above, within 1.6 %; 0 where there
+ * are none.
+ */
+uint64_t instr_times_quantile(const struct instr_times *times, double part);
 
 /* ---- insn.c: for people --------------------------------------------------- */
 

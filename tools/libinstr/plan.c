@@ -20,8 +20,16 @@
 #include "rseq.h"
 #include "site.h"
 #include "slab.h"
+#include "timed.h"
 
 #define PAGE 4096
+
+/*
+ * Cells of plans that time: for so many sites a function, and for as many of another
+ * session; few sizes, so that few layouts of a file come to be.
+ */
+#define TIMED_CELLS_MIN		4096
+#define TIMED_SITES_EACH	4
 
 /* A plan and what is behind it. */
 struct plan {
@@ -51,7 +59,7 @@ const char *instr_how_name(enum instr_how how)
 
 const char *instr_reason_text(enum instr_reason reason)
 {
-	static const char *const text[INSTR_REASON_MAX] = {
+	static const char *const text[INSTR_REASON_EXITS] = {
 		[INSTR_REASON_NONE] = "",
 		[INSTR_REASON_SHORT] = "the function ends within the jump",
 		[INSTR_REASON_PAGE] = "the jump would straddle two pages",
@@ -60,6 +68,7 @@ const char *instr_reason_text(enum instr_reason reason)
 		[INSTR_REASON_INSN] = "an instruction within the jump can't be moved",
 		[INSTR_REASON_INSIDE] = "it is inside of a function",
 		[INSTR_REASON_PROBE] = "another probe lies within the jump",
+		[INSTR_REASON_EXIT] = "there is no room for a jump where it ends",
 		[INSTR_REASON_SIGNAL_FRAME] = "signal handlers return to it",
 		[INSTR_REASON_UNDECODABLE] = "the instruction is not known",
 		[INSTR_REASON_UNMOVABLE] = "the instruction can't be moved",
@@ -69,9 +78,12 @@ const char *instr_reason_text(enum instr_reason reason)
 		[INSTR_REASON_RSEQ] = "it is in a restartable sequence",
 		[INSTR_REASON_READ] = "the program reads it as data",
 		[INSTR_REASON_SUMMED] = "the program checks the sum of its text",
+		[INSTR_REASON_SHARED] = "it ends in another function's text",
 	};
 
-	return reason < INSTR_REASON_MAX ? text[reason] : "";
+	if (reason >= INSTR_REASON_EXITS)
+		return exits_reason_text(reason - INSTR_REASON_EXITS);
+	return text[reason];
 }
 
 /* ---- sites ------------------------------------------------------------------ */
@@ -466,8 +478,10 @@ static void keep_windows_apart(struct instr_plan *plan, const struct site_text *
 	}
 }
 
-static bool site_wants_cell(const struct instr_plan_site *site)
+static bool site_wants_cell(const struct instr_plan *plan, const struct instr_plan_site *site)
 {
+	if (plan->timed)
+		return site->how != INSTR_HOW_REFUSED;
 	return site->how == INSTR_HOW_POINTER || site->reason == INSTR_REASON_INSIDE ||
 	       (site->reason == INSTR_REASON_PROBE && !site->annex);
 }
@@ -493,14 +507,50 @@ static int plan_write(struct instr_plan *plan, struct instr_err *err)
 	return plan_for_kernel(plan, err);
 }
 
+/* A cell and whose it is; sorted by that. */
+struct cell_owner {
+	uint64_t owner;
+	uint32_t cell;
+};
+
+static int compare_owners(const void *a, const void *b)
+{
+	const struct cell_owner *x = a, *y = b;
+
+	return (x->owner > y->owner) - (x->owner < y->owner);
+}
+
+/* Those cells that are somebody's. */
+static int find_owners(const struct instr_plan *plan, const struct instr_cell *cells,
+		       struct cell_owner **ret, size_t *nr, struct instr_err *err)
+{
+	struct cell_owner *owner = NULL;
+
+	*nr = 0;
+	for (uint32_t i = 0; i < plan->nr_cells && cells; i++) {
+		struct cell_owner new = { cells[i].site, i + 1 };
+
+		if (new.owner && !ARRAY_PUSH(owner, *nr, new)) {
+			free(owner);
+			return err_memory(err);
+		}
+	}
+	if (*nr)
+		qsort(owner, *nr, sizeof(*owner), compare_owners);
+	*ret = owner;
+	return 0;
+}
+
 /* The cell that is @site's already, or the first free one from *next on; 0: none. */
 static uint32_t find_cell(const struct instr_plan *plan, const struct instr_plan_site *site,
-			  const struct instr_cell *cells, uint32_t *next)
+			  const struct instr_cell *cells, const struct cell_owner *owner,
+			  size_t nr_owners, uint32_t *next)
 {
-	for (uint32_t i = 0; i < plan->nr_cells && cells; i++) {
-		if (cells[i].site == slab_cell_owner(site))
-			return i + 1;
-	}
+	uint64_t wanted = slab_cell_owner(site);
+	size_t i = ARRAY_LOWER(owner, nr_owners, .owner, wanted);
+
+	if (i < nr_owners && owner[i].owner == wanted)
+		return owner[i].cell;
 	while (*next < plan->nr_cells && cells && cells[*next].site)
 		++*next;
 	return *next < plan->nr_cells ? ++*next : 0;
@@ -509,15 +559,20 @@ static uint32_t find_cell(const struct instr_plan *plan, const struct instr_plan
 int instr_plan_settle(struct instr_plan *plan, const struct instr_cell *cells,
 		      struct instr_err *err)
 {
+	CLEAN(free) struct cell_owner *owner = NULL;
+	size_t nr_owners;
 	uint32_t next = 0;
+	int code = find_owners(plan, cells, &owner, &nr_owners, err);
 
+	if (code)
+		return code;
 	for (size_t i = 0; i < plan->nr; i++) {
 		struct instr_plan_site *site = &plan->site[i];
 
-		if (!site_wants_cell(site))
+		if (!site_wants_cell(plan, site))
 			continue;
 
-		uint32_t cell = find_cell(plan, site, cells, &next);
+		uint32_t cell = find_cell(plan, site, cells, owner, nr_owners, &next);
 
 		if (!cell)
 			return instr_fail(err, -ENOSPC,
@@ -526,6 +581,17 @@ int instr_plan_settle(struct instr_plan *plan, const struct instr_cell *cells,
 		slab_take_cell(plan, site, cell);
 	}
 	return plan_write(plan, err);
+}
+
+static int plan_finish(struct instr_plan *plan, struct instr_err *err)
+{
+	for (size_t i = 0; i < plan->nr; i++) {
+		plan->nr_sites += site_is_text(&plan->site[i]);
+		plan->nr_pointers += plan->site[i].how == INSTR_HOW_POINTER;
+	}
+	if (!plan->nr_sites && !plan->nr_pointers)
+		return fail_none(plan, err);
+	return instr_plan_settle(plan, NULL, err);
 }
 
 static int plan_make(struct instr_plan *plan, struct site_text *text,
@@ -540,46 +606,158 @@ static int plan_make(struct instr_plan *plan, struct site_text *text,
 	if (code)
 		return code;
 	keep_windows_apart(plan, text);
-	for (size_t i = 0; i < plan->nr; i++) {
-		plan->nr_sites += site_is_text(&plan->site[i]);
-		plan->nr_pointers += plan->site[i].how == INSTR_HOW_POINTER;
-	}
-	if (!plan->nr_sites && !plan->nr_pointers)
-		return fail_none(plan, err);
-	return instr_plan_settle(plan, NULL, err);
+	plan->nr_places = plan->nr;
+	return plan_finish(plan, err);
 }
 
-int instr_plan_create(struct instr_file *file, const struct instr_place *places,
-		      size_t nr, struct instr_distance distance,
+/* ---- plans that time ---------------------------------------------------------- */
+
+/* The sites become the plan's in any case. */
+static int time_functions(struct instr_plan *plan, const struct site_text *text,
+			  const struct instr_place *place, size_t nr, struct instr_err *err)
+{
+	struct timed timed;
+	int code = timed_init(&timed, text, plan->file, err);
+
+	if (code)
+		return code;
+	for (size_t i = 0; i < nr && !code; i++)
+		code = timed_add(&timed, place[i].func, err);
+	if (!code)
+		code = timed_add_unwinders(&timed, err);
+	if (!code)
+		code = timed_sort(&timed, err);
+	plan->site = timed.site;
+	plan->nr = timed.nr;
+	timed_exit(&timed);
+	return code;
+}
+
+/* Which site is the entry of each place. */
+static int find_places(struct instr_plan *plan, const struct site_text *text,
+		       const struct instr_place *place, size_t nr, struct instr_err *err)
+{
+	CLEAN(free) uint32_t *site_of = calloc(text->funcs->nr + 1, sizeof(*site_of));
+
+	plan->place_site = calloc(nr + 1, sizeof(*plan->place_site));
+	if (!site_of || !plan->place_site)
+		return err_memory(err);
+	for (size_t i = 0; i < plan->nr; i++) {
+		if (plan->site[i].enters || plan->site[i].how == INSTR_HOW_REFUSED)
+			site_of[plan->site[i].record] = (uint32_t)i;
+	}
+	for (size_t i = 0; i < nr; i++)
+		plan->place_site[i] = site_of[place[i].func];
+	plan->nr_places = nr;
+	return 0;
+}
+
+static int check_entries(const struct instr_file *file, const struct instr_place *place,
+			 size_t nr, struct instr_err *err)
+{
+	for (size_t i = 0; i < nr; i++) {
+		if (!is_entry(place[i]))
+			return instr_fail(err, -EINVAL, "%s: only whole functions can be timed",
+					  file->path);
+	}
+	return 0;
+}
+
+static uint32_t cells_for(size_t nr)
+{
+	uint32_t cells = TIMED_CELLS_MIN;
+
+	while (cells < 2 * nr)
+		cells *= 4;
+	return cells;
+}
+
+static int plan_make_timed(struct instr_plan *plan, struct site_text *text,
+			   const struct instr_place *place, size_t nr, struct instr_err *err)
+{
+	int code = selfread_find_loads(&text->selfread, err);
+
+	if (!code)
+		code = time_functions(plan, text, place, nr, err);
+	if (!code)
+		code = find_places(plan, text, place, nr, err);
+	if (code)
+		return code;
+	code = slab_lay_out_timed(plan, text->funcs->nr, err);
+	if (!code)
+		code = check_room(plan, err);
+	plan->layout = slab_layout_timed(plan);
+	return code ? code : plan_finish(plan, err);
+}
+
+static int plan_begin(struct instr_file *file, const struct instr_place *places, size_t nr,
+		      struct instr_distance distance, const struct func_table **funcs,
 		      struct instr_plan **ret, struct instr_err *err)
 {
-	const struct func_table *funcs;
-	struct site_text text;
-	int code;
+	int code = func_table_get(file, funcs, err);
 
-	code = func_table_get(file, &funcs, err);
 	if (!code)
-		code = check_places(file, funcs, places, nr, err);
+		code = check_places(file, *funcs, places, nr, err);
 	if (!code)
 		code = check_distance(file, distance, err);
 	if (code)
 		return code;
 
 	struct plan *plan = calloc(1, sizeof(*plan));
-	CLEAN(plan) struct instr_plan *result = (struct instr_plan *)plan;
 
 	if (!plan)
 		return err_memory(err);
-	result->file = file;
-	result->distance = distance;
-	result->nr_cells = slab_cells(count_inside(places, nr));
-	result->kept_len = slab_kept_len(result->nr_cells);
-	code = text_init(&text, result, funcs, err);
+	plan->plan.file = file;
+	plan->plan.distance = distance;
+	*ret = &plan->plan;
+	return 0;
+}
+
+int instr_plan_create(struct instr_file *file, const struct instr_place *places,
+		      size_t nr, struct instr_distance distance,
+		      struct instr_plan **ret, struct instr_err *err)
+{
+	CLEAN(plan) struct instr_plan *plan = NULL;
+	const struct func_table *funcs;
+	struct site_text text;
+	int code = plan_begin(file, places, nr, distance, &funcs, &plan, err);
+
+	if (code)
+		return code;
+	plan->nr_cells = slab_cells(count_inside(places, nr));
+	plan->kept_len = slab_kept_len(plan->nr_cells);
+	code = text_init(&text, plan, funcs, err);
 	if (!code)
-		code = plan_make(result, &text, places, nr, err);
+		code = plan_make(plan, &text, places, nr, err);
 	text_exit(&text);
 	if (!code)
-		*ret = TAKE(result);
+		*ret = TAKE(plan);
+	return code;
+}
+
+int instr_plan_time(struct instr_file *file, const struct instr_place *places, size_t nr,
+		    struct instr_distance distance, struct instr_plan **ret,
+		    struct instr_err *err)
+{
+	CLEAN(plan) struct instr_plan *plan = NULL;
+	const struct func_table *funcs;
+	struct site_text text;
+	int code = check_entries(file, places, nr, err);
+
+	if (!code)
+		code = plan_begin(file, places, nr, distance, &funcs, &plan, err);
+	if (code)
+		return code;
+	plan->timed = true;
+	plan->distance.annex = 0;
+	plan->nr_cells = cells_for(TIMED_SITES_EACH * nr);
+	code = text_init(&text, plan, funcs, err);
+	text.timed = true;
+	if (!code)
+		code = plan_make_timed(plan, &text, places, nr, err);
+	text_exit(&text);
+	if (!code)
+		*ret = TAKE(plan);
 	return code;
 }
 
@@ -588,6 +766,7 @@ void instr_plan_destroy(struct instr_plan *plan)
 	if (!plan)
 		return;
 	plan_drop_sites(plan);
+	free(plan->place_site);
 	free(plan->chunk);
 	free(plan->sites);
 	free(plan->traps);

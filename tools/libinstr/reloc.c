@@ -63,7 +63,7 @@ enum reloc_how reloc_choose(const struct insn *insn, const uint8_t *bytes, int64
 	return far_is_possible(insn, bytes) ? RELOC_FAR : RELOC_IMPOSSIBLE;
 }
 
-static void emit_goto(struct emit *emit, int64_t target, bool far)
+void reloc_emit_goto(struct emit *emit, int64_t target, bool far)
 {
 	if (far)
 		far_emit_jump(emit, target);
@@ -89,12 +89,10 @@ static void emit_plain(struct emit *emit, const struct insn *insn, const uint8_t
 	emit_bytes(emit, bytes + tail, insn->len - tail);
 }
 
-/* 7x and 0F 8x: the low half of the opcode is the condition, its lowest bit turns it. */
 static void emit_jcc(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
 		     int64_t from, bool far)
 {
-	const uint8_t *opcode = bytes + insn->opcode_at;
-	uint8_t condition = (opcode[0] == 0x0f ? opcode[1] : opcode[0]) & 0x0f;
+	uint8_t condition = insn_condition(insn, bytes);
 
 	if (far) {
 		size_t not = emit_forward(emit, 0x70 | (condition ^ 1));
@@ -122,7 +120,7 @@ static void emit_loop(struct emit *emit, const struct insn *insn, const uint8_t 
 	emit_bytes(emit, bytes, insn->opcode_at + 1);
 	emit_byte(emit, 2);
 	not = emit_forward(emit, 0xeb);
-	emit_goto(emit, from + insn->target, far);
+	reloc_emit_goto(emit, from + insn->target, far);
 	emit_land(emit, not);
 }
 
@@ -171,7 +169,7 @@ static void emit_call(struct emit *emit, const struct insn *insn, int64_t from, 
 		return;
 	}
 	emit_push_return(emit, from + insn->len, flags_dead);
-	emit_goto(emit, from + insn->target, far);
+	reloc_emit_goto(emit, from + insn->target, far);
 }
 
 /* Emits @bytes, whose operand is relative to RSP and now 8 bytes further. */
@@ -212,7 +210,7 @@ void reloc_emit(struct emit *emit, const struct insn *insn, const uint8_t *bytes
 {
 	switch ((enum insn_kind)insn->kind) {
 	case INSN_JMP:
-		emit_goto(emit, from + insn->target, far);
+		reloc_emit_goto(emit, from + insn->target, far);
 		break;
 	case INSN_JCC:
 		emit_jcc(emit, insn, bytes, from, far);

@@ -27,4 +27,7 @@ enum reloc_how reloc_choose(const struct insn *insn, const uint8_t *bytes, int64
 void reloc_emit(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
 		int64_t from, bool far, bool flags_dead);
 
+/* A jump to position @target. */
+void reloc_emit_goto(struct emit *emit, int64_t target, bool far);
+
 #endif

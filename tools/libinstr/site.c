@@ -224,12 +224,11 @@ static enum instr_reason jump_reason(const struct site_text *text, const struct 
  * A call becomes a call of the block, which jumps to where it led: so what it pushes is
  * right by itself, and what the processor expects of the return too.
  */
-static bool entry_is_call(const struct site_text *text, const struct entry *entry)
+static bool entry_is_call(const struct entry *entry)
 {
 	const struct insn *first = &entry->insn[0];
 
-	return first->kind == INSN_CALL && first->len == JUMP_LEN &&
-	       !jump_reason(text, entry, 0);
+	return first->kind == INSN_CALL && first->len == JUMP_LEN;
 }
 
 /* Bytes of a jump whose last one is that of the text. */
@@ -293,11 +292,11 @@ static void site_choose_patch(const struct site_text *text, const struct entry *
 {
 	enum instr_reason reason = jump_reason(text, entry, 0);
 
-	if (annex_is_sound(text, entry)) {
+	if (!text->timed && annex_is_sound(text, entry)) {
 		write_annex_jump(site);
 		return;
 	}
-	site->calls = entry_is_call(text, entry);
+	site->calls = !text->timed && !reason && entry_is_call(entry);
 	for (unsigned int prefixes = 0; prefixes <= PREFIXES_MAX; prefixes++) {
 		if (jump_is_sound(text, entry, prefixes) && !jump_reason(text, entry, prefixes)) {
 			write_jump(site, text->distance, prefixes);
@@ -471,6 +470,19 @@ void site_plan(const struct site_text *text, size_t func, struct instr_plan_site
 		return;
 	entry_decode(text, &entry);
 	entry_find_targets(&entry);
+	site_choose_patch(text, &entry, site);
+	site_end(text, &entry, site);
+}
+
+void site_plan_inside(const struct site_text *text, struct instr_place place,
+		      uint8_t targets, struct instr_plan_site *site)
+{
+	struct entry entry;
+
+	if (!site_begin(text, place, &entry, site))
+		return;
+	entry_decode(text, &entry);
+	entry.targets = targets;
 	site_choose_patch(text, &entry, site);
 	site_end(text, &entry, site);
 }

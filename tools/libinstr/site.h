@@ -19,6 +19,7 @@ struct site_text {
 	struct rseq_range *rseq;
 	size_t nr_rseq;
 	struct selfread selfread;
+	bool timed;			/* calls are not patched as calls: see timing.S */
 };
 
 /* The displacement that is the same for all sites: 0xTTCCCCCC. */
@@ -37,6 +38,13 @@ static inline int32_t distance_rel32(struct instr_distance distance)
  * slab. It can't fail: what can't be probed is refused.
  */
 void site_plan(const struct site_text *text, size_t func, struct instr_plan_site *site);
+
+/*
+ * The same at another instruction of a function. @targets: where it may branch to, bits
+ * for offsets from @place.
+ */
+void site_plan_inside(const struct site_text *text, struct instr_place place,
+		      uint8_t targets, struct instr_plan_site *site);
 
 /*
  * Plans an int3 at @place, for @reason. @place may be an entry, of which only the

@@ -23,6 +23,11 @@
  *	| descriptor |  slots of some sites: the text's image at another distance |
  *	code_len                                             code_len + annex_len
  *
+ * Where functions are timed, only what is asked for has a place: each site has a cell, to
+ * which its slot leads, and there are times behind the data instead of counters:
+ *
+ *	| descriptor, gate, timing |  slots  | cells | control | times
+ *
  * What is in use is listed as chunks, in the order in which it is laid out:
  * descriptor, slots, overflow, cells, annex. Between them the code is zero.
  */
@@ -39,6 +44,7 @@
 #include "gate.h"
 #include "hash.h"
 #include "site.h"
+#include "timing.h"
 
 #define PAGE 4096ULL
 #define CACHE_LINES 128ULL	/* processors fetch two */
@@ -51,6 +57,9 @@
 
 #define CELL_POINTER	(1ULL << 63)
 
+/* All of the slab must be in reach of 32 bits, and its text too. */
+#define TIMES_MAX	(512ULL << 20)
+
 /* Room for cells: few sizes, so that few layouts of a file come to be. */
 #define CELLS_MIN	512
 #define CELLS_STEP	16
@@ -58,6 +67,11 @@
 /* In the slab's first page: the gate, behind the descriptor. */
 #define GATE_AT		64
 #define GATE_END	192
+#define TIMING_AT	GATE_END	/* as timing.S has it */
+
+/* Groups of buckets: some for each function, many for few. */
+#define GROUPS_MIN	65536
+#define GROUPS_EACH	8
 
 static const uint8_t descriptor_magic[8] = "\x7finstr\0\1";
 
@@ -269,6 +283,11 @@ void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
 
 	site->cell = cell;
 	site->slot = site->block = at + CELL_BLOCK;
+	if (plan->timed) {
+		if (site->how == INSTR_HOW_JUMP)
+			site->slot = site_slot(plan, site);
+		return;
+	}
 	site->slow = at + CELL_SLOW;
 	site->counter = counter_offset(plan->nr_counters - plan->nr_cells + cell - 1);
 	site->kept = (cell - 1) * sizeof(uint64_t);
@@ -281,7 +300,8 @@ uint64_t slab_cell_owner(const struct instr_plan_site *site)
 
 static int slab_check_limits(const struct instr_plan *plan, struct instr_err *err)
 {
-	if (plan->code_len + plan->annex_len > INSTR_CODE_MAX || plan->data_len > INSTR_DATA_MAX)
+	if (plan->code_len + plan->annex_len > INSTR_CODE_MAX ||
+	    plan->data_len > INSTR_DATA_MAX || plan->times_len > TIMES_MAX)
 		return instr_fail(err, -E2BIG, "%s: too much code to instrument at once",
 				  plan->file->path);
 	return 0;
@@ -298,6 +318,38 @@ int slab_lay_out(struct instr_plan *plan, struct instr_err *err)
 	lay_out_data(plan);
 	plan->code_len = page_up((uint64_t)(end - plan->slab_start));
 	return slab_check_limits(plan, err);
+}
+
+static void lay_out_times(struct instr_plan *plan, size_t nr_records)
+{
+	plan->data_len = page_up(counter_offset(0));
+	plan->lane_len = nr_records * sizeof(struct timing_record);
+	plan->nr_groups = GROUPS_MIN + GROUPS_EACH * nr_records;
+	plan->times_len = page_up(INSTR_LANES * plan->lane_len +
+				  (plan->nr_groups + 2) * TIMING_GROUP_LEN);
+	plan->frames_len = TIMING_FRAMES_LEN;
+}
+
+int slab_lay_out_timed(struct instr_plan *plan, size_t nr_records, struct instr_err *err)
+{
+	const Elf64_Phdr *text = plan->file->text;
+	int64_t end = (int64_t)(text->p_offset + plan->file->text_len) + INSTR_SITE_MAX +
+		      slab_distance(plan->distance.top);
+
+	plan->slab_start = slab_start(plan->distance.top, text->p_offset);
+	lay_out_cells(plan, &end);
+	lay_out_times(plan, nr_records);
+	plan->code_len = page_up((uint64_t)(end - plan->slab_start));
+	return slab_check_limits(plan, err);
+}
+
+/* What is in the cells is not known in advance: who takes one reads them first. */
+uint64_t slab_layout_timed(const struct instr_plan *plan)
+{
+	const uint64_t common[] = { SLAB_LAYOUT_VERSION, plan->distance.top, plan->nr_cells,
+				    plan->lane_len };
+
+	return hash_bytes(HASH_INIT, common, sizeof(common)) | 1;
 }
 
 /* All that blocks are made of. */
@@ -374,7 +426,7 @@ static int cover_cells(struct instr_plan *plan, struct instr_err *err)
 
 int slab_cover(struct instr_plan *plan, uint64_t *total, struct instr_err *err)
 {
-	int code = chunk_cover(plan, plan->slab_start, GATE_END, err);
+	int code = chunk_cover(plan, plan->slab_start, plan->timed ? PAGE : GATE_END, err);
 
 	if (!code)
 		code = cover_slots(plan, false, err);
@@ -422,6 +474,29 @@ static void fill_gate(const struct instr_plan *plan, uint8_t *bytes)
 	gate_emit(&gate, plan->slab_start + (int64_t)plan->code_len);
 }
 
+static void fill_timing(const struct instr_plan *plan, uint8_t *bytes)
+{
+	const struct timing_pool pool = { plan->lane_len, plan->nr_groups };
+	int64_t data = plan->slab_start + (int64_t)plan->code_len;
+	int64_t groups = data + (int64_t)(plan->data_len + plan->kept_len +
+					  INSTR_LANES * plan->lane_len);
+	const int64_t target[] = {
+		[TIMING_HOLE_FRAMES] = data + (int64_t)offsetof(struct instr_control, frames),
+		[TIMING_HOLE_GROUPS] = groups,
+	};
+
+	memcpy(bytes + TIMING_AT, timing_code, (size_t)(timing_code_end - timing_code));
+	memcpy(bytes + TIMING_AT, &pool, sizeof(pool));
+	for (const struct timing_hole *hole = timing_holes; hole < timing_holes_end; hole++) {
+		struct emit emit = {
+			.bytes = bytes + TIMING_AT + hole->at,
+			.position = plan->slab_start + TIMING_AT + hole->at,
+		};
+
+		emit_relative(&emit, target[hole->what], hole->tail);
+	}
+}
+
 static void fill_cell_head(const struct instr_plan_site *site, uint8_t *bytes)
 {
 	uint64_t owner = slab_cell_owner(site);
@@ -438,6 +513,9 @@ static void fill_site(const struct instr_plan *plan, const struct instr_plan_sit
 		.control = data,
 		.gate = plan->slab_start + GATE_AT,
 		.kept = data + (int64_t)(plan->data_len + site->kept),
+		.timing = plan->slab_start + TIMING_AT,
+		.record = data + (int64_t)(plan->data_len + plan->kept_len +
+					   site->record * sizeof(struct timing_record)),
 		.machine = machine_here(),
 		.shard_len = plan->shard_len,
 	};
@@ -451,16 +529,19 @@ static void fill_site(const struct instr_plan *plan, const struct instr_plan_sit
 		.position = site->block,
 	};
 
-	struct emit slow = {
-		.bytes = bytes + (slab_bytes(plan, site->slow) - slab),
-		.position = site->slow,
-	};
-
 	if (site->cell)
 		fill_cell_head(site, block.bytes - CELL_BLOCK);
 	if (site->slot != site->block)
 		emit_jump(&slot, site->block);
 	block_emit(&block, site, &places);
+	if (plan->timed)
+		return;
+
+	struct emit slow = {
+		.bytes = bytes + (slab_bytes(plan, site->slow) - slab),
+		.position = site->slow,
+	};
+
 	block_emit_slow(&slow, site, &places);
 }
 
@@ -474,6 +555,8 @@ void slab_fill(struct instr_plan *plan, uint8_t *bytes)
 	}
 	fill_descriptor(plan, plan->slab_start, plan->code_len, plan->distance.top, bytes);
 	fill_gate(plan, bytes);
+	if (plan->timed)
+		fill_timing(plan, bytes);
 	if (plan->annex_len)
 		fill_descriptor(plan, plan->annex_start, plan->annex_len, plan->distance.annex,
 				bytes + (slab_bytes(plan, plan->annex_start) -

@@ -23,12 +23,16 @@ uint64_t slab_cell_owner(const struct instr_plan_site *site);
  */
 int slab_lay_out(struct instr_plan *plan, struct instr_err *err);
 
+/* The same for plans that time: sites get a cell each. @nr_records: of functions. */
+int slab_lay_out_timed(struct instr_plan *plan, size_t nr_records, struct instr_err *err);
+uint64_t slab_layout_timed(const struct instr_plan *plan);
+
 /* Gives @site, which is none of these, its place in cell number @cell. */
 void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
 		    uint32_t cell);
 
-/* Whoever changes what block.c, far.c, gate.c or reloc.c emit, or where, changes this. */
-#define SLAB_LAYOUT_VERSION 6
+/* Whoever changes what block.c, far.c, gate.c, reloc.c or timing.S emit, or where, changes this. */
+#define SLAB_LAYOUT_VERSION 7
 
 /* Stands for what slab_fill() would write for all sites; after slab_lay_out(). */
 uint64_t slab_layout(const struct instr_plan *plan);

@@ -112,8 +112,8 @@ struct instr_info {
  * @gate: who counts: INSTR_GATE_*
  * @vfork: FS bases of the threads that have a vfork child now: the child has the
  *	same. An end of 0; 1 is no thread's
- * @frames: address of the process's frames (struct instr_thread); 0: there are none,
- *	or nothing is measured (any more)
+ * @frames: address of the process's frames (struct instr_thread), and 1 while @gate is
+ *	INSTR_GATE_SOLO or INSTR_GATE_MANY; 0: there are none, or nothing is measured (any more)
  *
  * Written by the module, before the child runs, and before its parent runs again;
  * read by the code of the slab. In a fork child it is zero, as all data is.
@@ -143,14 +143,15 @@ struct instr_control {
 
 /* struct instr_thread: @fs_base of entries that are no thread's */
 #define INSTR_THREAD_FREE	0	/* nor has ever been */
-#define INSTR_THREAD_LEFT	1
+#define INSTR_THREAD_LEFT	1	/* flag: of a thread that ended; for one with the same FS base */
 
 /* Lane 0 is for all threads that got no lane of their own. */
 #define INSTR_LANES		16
 
 /**
  * struct instr_thread - an entry of the table of threads
- * @fs_base: of the thread, or INSTR_THREAD_FREE, INSTR_THREAD_LEFT. Written last
+ * @fs_base: of the thread, with INSTR_THREAD_LEFT or not, or INSTR_THREAD_FREE. Written
+ *	last
  * @lane: 0, or one of 1 to INSTR_LANES - 1 that no other thread of the process has
  * @stack_start: its own stack: what it runs on if it does not run on another one, which
  *	it got from sigaltstack() or made itself
@@ -158,7 +159,8 @@ struct instr_control {
  * @born: time stamp of when this entry was made
  * @slab: for the code of slabs, zero in the beginning
  *
- * When a thread is made that has the FS base of one that ended, its entry is left.
+ * When a thread is made that has the FS base of one that ended, its entry is marked as left,
+ * and its lane is 0.
  */
 struct instr_thread {
 	__u64 fs_base;

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Timed functions.
+ *
+ * The entry is patched as where calls are counted; what lies in its window and leaves
+ * the function is left from there. Any other exit has a site of its own: a jump over it
+ * and what is before it, or the padding behind it, where that is possible and nobody
+ * branches into it, and else an int3.
+ */
+
+#include "timed.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "array.h"
+#include "block.h"
+#include "clean.h"
+#include "err.h"
+#include "file.h"
+#include "timing.h"
+
+#define JUMP_LEN 5
+
+int timed_init(struct timed *timed, const struct site_text *text, struct instr_file *file,
+	       struct instr_err *err)
+{
+	*timed = (struct timed){ .text = text };
+	return exits_text_init(&timed->exits, file, err);
+}
+
+void timed_exit(struct timed *timed)
+{
+	exits_text_exit(&timed->exits);
+}
+
+static const struct instr_func *func_of(const struct timed *timed, size_t func)
+{
+	return &timed->text->funcs->func[func];
+}
+
+static uint64_t site_vaddr(const struct timed *timed, const struct instr_plan_site *site)
+{
+	return site->offset + timed->exits.file->skew;
+}
+
+static uint64_t site_end(const struct timed *timed, const struct instr_plan_site *site)
+{
+	return site_vaddr(timed, site) + site->window_len;
+}
+
+/* ---- exits in windows --------------------------------------------------------- */
+
+static bool is_exit(const struct exits *exits, uint64_t vaddr)
+{
+	size_t at = ARRAY_LOWER(exits->exit, exits->nr, .vaddr, vaddr);
+
+	return at < exits->nr && exits->exit[at].vaddr == vaddr;
+}
+
+/*
+ * Marks what in the window leaves the function. False: the block would be too long for a
+ * cell.
+ */
+static bool set_exits(const struct timed *timed, const struct exits *exits,
+		      struct instr_plan_site *site)
+{
+	site->record = (uint32_t)exits->part[0].func;
+	for (size_t i = 0; i < site->nr_moved; i++) {
+		if (is_exit(exits, site_vaddr(timed, site) + site->moved[i].old_at))
+			site->exits |= (uint8_t)(1 << i);
+	}
+	block_measure(site);
+	return site->block_len <= sizeof(((struct instr_cell *)NULL)->code);
+}
+
+/* ---- an exit's own site ------------------------------------------------------- */
+
+static struct instr_place place_at(const struct timed *timed, const struct exits_part *part,
+				   uint64_t vaddr)
+{
+	return (struct instr_place){ part->func, vaddr - func_of(timed, part->func)->vaddr };
+}
+
+/* Bytes 1 to 7 behind @start that the function branches to. */
+static uint8_t targets_behind(const struct exits_part *part, uint64_t start)
+{
+	uint8_t bits = 0;
+
+	for (unsigned int i = 1; i < INSTR_SITE_MAX; i++) {
+		if (exits_is_target(part, start + i))
+			bits |= (uint8_t)(1 << i);
+	}
+	return bits;
+}
+
+static bool plan_jump(const struct timed *timed, const struct exits *exits,
+		      const struct exit *exit, uint64_t start, struct instr_plan_site *site)
+{
+	const struct exits_part *part = &exits->part[exit->part];
+
+	site_plan_inside(timed->text, place_at(timed, part, start),
+			 targets_behind(part, start), site);
+	return site->how == INSTR_HOW_JUMP && site_end(timed, site) > exit->vaddr &&
+	       set_exits(timed, exits, site);
+}
+
+/*
+ * A jump that begins between @floor and the exit, the nearer the better, as long as who
+ * comes to one comes to the other. @room: bytes that there are from its start at least, up
+ * to the end of the exit.
+ */
+static bool plan_before(const struct timed *timed, const struct exits *exits,
+			const struct exit *exit, uint64_t floor, uint64_t room,
+			struct instr_plan_site *site)
+{
+	const struct exits_part *part = &exits->part[exit->part];
+	uint64_t end = exit->vaddr + exit->len;
+
+	for (uint64_t start = exit->vaddr; start >= floor && exit->vaddr - start < JUMP_LEN;
+	     start--) {
+		if (!exits_is_boundary(part, start))
+			continue;
+		if (end - start >= room && plan_jump(timed, exits, exit, start, site))
+			return true;
+		if (exits_is_target(part, start))
+			return false;
+	}
+	return false;
+}
+
+/* Best is what displaces nothing behind the exit. */
+static void plan_exit(const struct timed *timed, const struct exits *exits,
+		      const struct exit *exit, uint64_t floor, struct instr_plan_site *site)
+{
+	const struct exits_part *part = &exits->part[exit->part];
+
+	if (plan_before(timed, exits, exit, floor, JUMP_LEN, site) ||
+	    plan_before(timed, exits, exit, floor, 0, site))
+		return;
+	site_plan_trap(timed->text, place_at(timed, part, exit->vaddr), INSTR_REASON_EXIT, site);
+	if (site->how != INSTR_HOW_REFUSED)
+		set_exits(timed, exits, site);
+}
+
+/* ---- a function --------------------------------------------------------------- */
+
+/* The entry and what lies in its window. */
+static void plan_entry(const struct timed *timed, const struct exits *exits,
+		       struct instr_plan_site *site)
+{
+	size_t func = exits->part[0].func;
+
+	site_plan(timed->text, func, site);
+	if (site->how == INSTR_HOW_REFUSED)
+		return;
+	site->enters = true;
+	if (set_exits(timed, exits, site))
+		return;
+	site_plan_trap(timed->text, (struct instr_place){ func, 0 }, INSTR_REASON_INSN, site);
+	site->enters = true;
+	set_exits(timed, exits, site);
+}
+
+static int push(struct timed *timed, const struct instr_plan_site *site, struct instr_err *err)
+{
+	return ARRAY_PUSH(timed->site, timed->nr, *site) ? 0 : err_memory(err);
+}
+
+static int push_refused(struct timed *timed, size_t func, enum instr_reason reason,
+			struct instr_err *err)
+{
+	const struct instr_plan_site site = {
+		.place = { func, 0 },
+		.offset = func_of(timed, func)->offset,
+		.how = INSTR_HOW_REFUSED,
+		.reason = reason,
+		.record = (uint32_t)func,
+	};
+
+	return push(timed, &site, err);
+}
+
+static bool site_covers(const struct timed *timed, const struct instr_plan_site *site,
+			const struct exit *exit)
+{
+	return exit->vaddr >= site_vaddr(timed, site) && exit->vaddr < site_end(timed, site);
+}
+
+/* Where a site for @exit may begin, in respect of @site. */
+static uint64_t floor_of(const struct timed *timed, const struct instr_plan_site *site,
+			 const struct exit *exit)
+{
+	return site_vaddr(timed, site) < exit->vaddr ? site_end(timed, site) : 0;
+}
+
+/* The exits that are in no window yet. A part of the function may lie before its entry. */
+static int add_exits(struct timed *timed, const struct exits *exits, size_t entry,
+		     enum instr_reason *refused, struct instr_err *err)
+{
+	struct instr_plan_site site;
+	int code = 0;
+
+	for (size_t i = 0; i < exits->nr && !code; i++) {
+		const struct exit *exit = &exits->exit[i];
+		const struct instr_plan_site *last = &timed->site[timed->nr - 1];
+		uint64_t floor = floor_of(timed, &timed->site[entry], exit);
+
+		if (site_covers(timed, &timed->site[entry], exit) ||
+		    site_covers(timed, last, exit))
+			continue;
+		if (floor_of(timed, last, exit) > floor)
+			floor = floor_of(timed, last, exit);
+		plan_exit(timed, exits, exit, floor, &site);
+		if (site.how == INSTR_HOW_REFUSED) {
+			*refused = site.reason;
+			return 0;
+		}
+		code = push(timed, &site, err);
+	}
+	return code;
+}
+
+static int add_sites(struct timed *timed, const struct exits *exits, struct instr_err *err)
+{
+	enum instr_reason refused = INSTR_REASON_NONE;
+	size_t entry = timed->nr, func = exits->part[0].func;
+	struct instr_plan_site site;
+	int code;
+
+	plan_entry(timed, exits, &site);
+	if (site.how == INSTR_HOW_REFUSED)
+		return push_refused(timed, func, site.reason, err);
+	code = push(timed, &site, err);
+	if (!code)
+		code = add_exits(timed, exits, entry, &refused, err);
+	if (!refused || code)
+		return code;
+	timed->nr = entry;
+	return push_refused(timed, func, refused, err);
+}
+
+int timed_add(struct timed *timed, size_t func, struct instr_err *err)
+{
+	struct exits exits;
+	enum exits_reason reason = exits_find(&timed->exits, func, &exits);
+	int code;
+
+	if (reason == EXITS_MEMORY)
+		code = err_memory(err);
+	else if (reason)
+		code = push_refused(timed, func, INSTR_REASON_EXITS + reason, err);
+	else
+		code = add_sites(timed, &exits, err);
+	exits_exit(&exits);
+	return code;
+}
+
+/* ---- what unwinds ------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	uint8_t how;
+} unwinders[] = {
+	{ "_Unwind_RaiseException", TIMING_EXCEPTION },
+	{ "_Unwind_Resume", TIMING_EXCEPTION },
+	{ "_Unwind_Resume_or_Rethrow", TIMING_EXCEPTION },
+	{ "_Unwind_ForcedUnwind", TIMING_THREAD_END },
+	{ "__cxa_begin_catch", TIMING_CATCH },
+};
+
+static struct instr_plan_site *find_entry(const struct timed *timed, size_t func)
+{
+	for (size_t i = 0; i < timed->nr; i++) {
+		if (timed->site[i].enters && timed->site[i].record == func)
+			return &timed->site[i];
+	}
+	return NULL;
+}
+
+static int add_unwinder(struct timed *timed, size_t func, uint8_t how,
+			struct instr_err *err)
+{
+	struct instr_plan_site *entry = find_entry(timed, func), site;
+
+	if (entry) {
+		entry->unwinds = how;
+		block_measure(entry);
+		return 0;
+	}
+	site_plan(timed->text, func, &site);
+	if (site.how == INSTR_HOW_REFUSED)
+		return 0;
+	site.unwinds = how;
+	site.record = (uint32_t)func;
+	block_measure(&site);
+	return push(timed, &site, err);
+}
+
+int timed_add_unwinders(struct timed *timed, struct instr_err *err)
+{
+	for (size_t i = 0; i < sizeof(unwinders) / sizeof(*unwinders); i++) {
+		size_t func = FUNC_NONE;
+		int code;
+
+		if (!func_find_name(timed->text->funcs, unwinders[i].name, &func))
+			continue;
+		code = add_unwinder(timed, func, unwinders[i].how, err);
+		if (code)
+			return code;
+	}
+	return 0;
+}
+
+/* ---- all of them -------------------------------------------------------------- */
+
+static int compare_sites(const void *a, const void *b)
+{
+	const struct instr_plan_site *x = a, *y = b;
+
+	return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+static void refuse_site(const struct timed *timed, struct instr_plan_site *site)
+{
+	*site = (struct instr_plan_site){
+		.place = { site->record, 0 },
+		.offset = func_of(timed, site->record)->offset,
+		.how = INSTR_HOW_REFUSED,
+		.reason = INSTR_REASON_SHARED,
+		.record = site->record,
+	};
+}
+
+/* Of the sites of functions that are @bad only a refused entry stays. */
+static void drop_bad(struct timed *timed, const bool *bad)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < timed->nr; i++) {
+		struct instr_plan_site *site = &timed->site[i];
+
+		if (bad[site->record] && site->how != INSTR_HOW_REFUSED) {
+			if (!site->enters)
+				continue;
+			refuse_site(timed, site);
+		}
+		timed->site[nr++] = *site;
+	}
+	timed->nr = nr;
+}
+
+static bool mark_bad(const struct timed *timed, bool *bad)
+{
+	const struct instr_plan_site *last = NULL;
+	bool any = false;
+
+	for (size_t i = 0; i < timed->nr; i++) {
+		const struct instr_plan_site *site = &timed->site[i];
+
+		if (site->how == INSTR_HOW_REFUSED)
+			continue;
+		if (last && site->offset < last->offset + last->window_len)
+			any = bad[site->record] = bad[last->record] = true;
+		last = site;
+	}
+	return any;
+}
+
+int timed_sort(struct timed *timed, struct instr_err *err)
+{
+	CLEAN(free) bool *bad = calloc(timed->text->funcs->nr + 1, sizeof(*bad));
+
+	if (!bad)
+		return err_memory(err);
+	if (timed->nr)
+		qsort(timed->site, timed->nr, sizeof(*timed->site), compare_sites);
+	if (mark_bad(timed, bad))
+		drop_bad(timed, bad);
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Timed functions: all sites that timing one takes. */
+#ifndef LIBINSTR_TIMED_H
+#define LIBINSTR_TIMED_H
+
+#include "exits.h"
+#include "site.h"
+
+struct timed {
+	const struct site_text *text;
+	struct exits_text exits;
+	size_t nr;
+	struct instr_plan_site *site;	/* whoever takes them free()s them */
+};
+
+int timed_init(struct timed *timed, const struct site_text *text, struct instr_file *file,
+	       struct instr_err *err);
+void timed_exit(struct timed *timed);
+
+/*
+ * Adds the sites of @func: its entry, and all others by which it is left. Where one of
+ * them is impossible there is one site, which is refused.
+ */
+int timed_add(struct timed *timed, size_t func, struct instr_err *err);
+
+/* Adds, or marks, the entries of what unwinds stacks in this file. */
+int timed_add_unwinders(struct timed *timed, struct instr_err *err);
+
+/* Sorts them by offset. Where those of two functions overlap neither can be timed. */
+int timed_sort(struct timed *timed, struct instr_err *err);
+
+#endif

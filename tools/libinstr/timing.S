@@ -1,0 +1,751 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Timing: what happens when a timed function is entered, and when it is left; see
+ * timing.h. A copy of this lies in the first page of each slab.
+ *
+ * It is called from blocks, with the red zone out of the way and RAX pushed, which holds
+ * the record; all other registers are kept, and the flags, but for timing_enter_fast. A
+ * signal may interrupt it anywhere, and the handler may be timed itself: what it enters it
+ * leaves again, so that the thread's innermost frame is what it was. Whatever else can
+ * change is changed by one instruction.
+ */
+
+#include "timing.h"
+
+/* In the slab's page: see slab.c. */
+#define CODE_AT		192
+#define GATE_AT		64
+#define TRAP_AT		0xff0
+
+/* struct instr_thread; what is the slab's begins with the innermost frame */
+#define THREAD_FREE	0
+#define THREAD_LEFT	1
+#define THREAD_LANE	8
+#define THREAD_START	16
+#define THREAD_END	24
+#define THREAD_BORN	32
+#define THREAD_INNER	40
+#define THREAD_EVENT	48	/* how its stack was unwound last: TIMING_* + 1, or 0 ... */
+#define THREAD_WHEN	56	/* ... and when that began */
+
+#define HEAD_BLOCKS	TIMING_HEAD
+#define HEAD_MISSED	(TIMING_HEAD + 8)
+#define HEAD_NOBODY	(TIMING_HEAD + 64)
+
+#define PAGE_BLOCK	(TIMING_PAGES + 8)
+#define PAGE_THREAD	(TIMING_PAGES + 16)
+#define PAGE_MASK	(((1 << TIMING_PAGE_BITS) - 1) << 5)
+
+#define FRAME_RECORD	0
+#define FRAME_TIME	8
+#define FRAME_CALLEES	16
+#define FRAME_CALLER	24
+#define FRAME_ADDRESS	32
+
+#define RECORD_CALLS	0
+#define RECORD_EXITS	8
+#define RECORD_TOTAL	16
+#define RECORD_CALLEES	24
+#define RECORD_MAX	32
+#define RECORD_NOT_MIN	40
+#define RECORD_UNWOUND	48
+#define RECORD_LAST	72
+#define RECORD_GROUP	80
+
+#define SHIFT_MAX	(TIMING_GROUPS - 1)
+
+	.section .rodata.timing_holes, "a"
+timing_holes:
+
+	.section .rodata
+	.balign 16
+	.globl timing_code, timing_code_end, timing_holes, timing_holes_end
+	.globl timing_enter, timing_enter_fast, timing_leave, timing_unwind
+timing_code:
+pool_lane_len:	.quad 0
+pool_nr_groups:	.quad 0
+
+/*
+ * A displacement that is filled in with the slab: it ends \after bytes before the end of
+ * the instruction that was just written.
+ */
+.macro HOLE what, after=0
+	.pushsection .rodata.timing_holes, "a"
+	.short	.Lhole\@ - timing_code - 4 - \after, \what, \after
+	.popsection
+.Lhole\@:
+.endm
+
+/* ---- what both have in common --------------------------------------------------- */
+
+/*
+ * RSI: the frames and 1; where they are not: to \out. There is a word that says so and
+ * that the gate is open; where it isn't, this may be a vfork child.
+ */
+.macro FRAMES out
+	mov	0x7fffffff(%rip), %rsi
+	HOLE	TIMING_HOLE_FRAMES
+	test	$1, %sil
+	jz	.Lshut\@
+.Lopen\@:
+
+	.pushsection .rodata, 1
+.Lshut\@:
+	test	%rsi, %rsi
+	jz	\out
+	push	%rax
+	push	%rcx
+	call	timing_code - CODE_AT + GATE_AT
+	pop	%rcx
+	pop	%rax
+	jz	\out
+	inc	%rsi
+	jmp	.Lopen\@
+	.popsection
+.endm
+
+/*
+ * RCX: the frame of the return address at RDI; 0: there is no room for it. RSI: its
+ * thread. Changes RDX.
+ */
+.macro FIND
+	mov	%edi, %edx
+	shr	$7, %edx
+	and	$PAGE_MASK, %edx
+	mov	%rdi, %rcx
+	xor	TIMING_PAGES - 1(%rsi,%rdx), %rcx
+	cmp	$0xfff, %rcx
+	ja	.Lsearch\@
+	lea	(%rcx,%rcx,4), %rcx
+	add	PAGE_BLOCK - 1(%rsi,%rdx), %rcx
+	mov	PAGE_THREAD - 1(%rsi,%rdx), %rsi
+.Lfound\@:
+
+	.pushsection .rodata, 1
+.Lsearch\@:
+	call	find
+	jmp	.Lfound\@
+	.popsection
+.endm
+
+/* Where RDX, the thread's lane, is 0, RSI may not be who runs. */
+.macro LANE shared
+	mov	THREAD_LANE(%rsi), %rdx
+	test	%rdx, %rdx
+	jz	\shared
+.endm
+
+/* RAX and RDX become one number. */
+.macro CLOCK to
+	rdtsc
+	shl	$32, %rdx
+	or	%rdx, %rax
+	.ifnc \to, %rax
+	mov	%rax, \to
+	.endif
+.endm
+
+/* ---- entry ---------------------------------------------------------------------- */
+
+/* From RSP to the return address: what was pushed, the return to the block, RAX, red zone. */
+#define BEHIND(pushed)	((pushed) * 8 + 8 + 8 + 128)
+
+.macro ENTER pushed, out
+	FRAMES	\out
+	lea	BEHIND(\pushed)(%rsp), %rdi
+	FIND
+	LANE	.Lshared\@
+	cmpq	$0, FRAME_RECORD(%rcx)
+	jne	.Lreused\@
+	imul	pool_lane_len(%rip), %rdx
+	incq	RECORD_CALLS(%rax,%rdx)
+.Lcounted\@:
+	mov	THREAD_INNER(%rsi), %rdx
+	test	%rdx, %rdx
+	jz	.Lcaller\@
+	cmp	%rdi, FRAME_ADDRESS(%rdx)
+	jbe	.Lunwound\@
+.Lcaller\@:
+	mov	%rdx, FRAME_CALLER(%rcx)
+	mov	%rdi, FRAME_ADDRESS(%rcx)
+	movq	$0, FRAME_CALLEES(%rcx)
+	mov	%rax, %rdi
+	CLOCK	%rax
+	mov	%rax, FRAME_TIME(%rcx)
+	mov	%rdi, FRAME_RECORD(%rcx)
+	mov	%rcx, THREAD_INNER(%rsi)
+	jmp	\out
+
+	.pushsection .rodata, 1
+.Lshared\@:
+	call	find_sure
+	test	%rcx, %rcx
+	jz	.Lmissed\@
+	cmpq	$0, FRAME_RECORD(%rcx)
+	jne	.Lreused\@
+.Lfresh\@:
+	mov	THREAD_LANE(%rsi), %rdx
+	imul	pool_lane_len(%rip), %rdx
+	lock incq RECORD_CALLS(%rax,%rdx)
+	jmp	.Lcounted\@
+.Lreused\@:
+	call	reap_here
+	jmp	.Lfresh\@
+.Lunwound\@:
+	call	reap_deeper
+	mov	THREAD_INNER(%rsi), %rdx
+	jmp	.Lcaller\@
+.Lmissed\@:
+	lock incq RECORD_CALLS(%rax)
+	jmp	\out
+	.popsection
+.endm
+
+timing_enter:
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	mov	%rax, %rcx
+	lahf
+	seto	%al
+	push	%rax
+	mov	%rcx, %rax
+	ENTER	5, .Lenter_out
+.Lenter_out:
+	pop	%rax
+	add	$127, %al
+	sahf
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%rcx
+	ret
+
+/* Where the flags are of no use to anybody. */
+timing_enter_fast:
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	ENTER	4, .Lenter_fast_out
+.Lenter_fast_out:
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%rcx
+	ret
+
+/* ---- exit ----------------------------------------------------------------------- */
+
+/*
+ * One exit: R8 is the record in its lane, R9 the time, RDX that in callees. Changes
+ * RAX, RDX.
+ */
+.macro ACCOUNT lock:vararg
+	\lock addq %r9, RECORD_TOTAL(%r8)
+	\lock addq %rdx, RECORD_CALLEES(%r8)
+	\lock incq RECORD_EXITS(%r8)
+	cmp	%r9, RECORD_MAX(%r8)
+	jb	.Lmax\@
+.Lmax_done\@:
+	mov	%r9, %rdx
+	not	%rdx
+	cmp	%rdx, RECORD_NOT_MIN(%r8)
+	jb	.Lmin\@
+.Lmin_done\@:
+
+	.pushsection .rodata, 1
+.Lmax\@:
+	mov	RECORD_MAX(%r8), %rax
+.Lmax_again\@:
+	cmp	%r9, %rax
+	jae	.Lmax_done\@
+	\lock cmpxchg %r9, RECORD_MAX(%r8)
+	jne	.Lmax_again\@
+	jmp	.Lmax_done\@
+.Lmin\@:
+	mov	RECORD_NOT_MIN(%r8), %rax
+.Lmin_again\@:
+	cmp	%rdx, %rax
+	jae	.Lmin_done\@
+	\lock cmpxchg %rdx, RECORD_NOT_MIN(%r8)
+	jne	.Lmin_again\@
+	jmp	.Lmin_done\@
+	.popsection
+.endm
+
+/* The histogram: RDI is the time. Changes RAX, RCX, RDX, RDI. */
+.macro BUCKET lock:vararg
+	/* The shift after which it is below 64; that many buckets of each shift. */
+	mov	%rdi, %rcx
+	or	$32, %rcx
+	bsr	%rcx, %rcx
+	sub	$5, %ecx
+	cmp	$SHIFT_MAX, %ecx
+	ja	.Ltop\@
+	shr	%cl, %rdi
+.Lbucket\@:
+	mov	RECORD_GROUP(%r8,%rcx,4), %eax
+	test	%eax, %eax
+	jz	.Lgroup\@
+.Lgiven\@:
+	lea	0x7fffffff(%rip), %rdx
+	HOLE	TIMING_HOLE_GROUPS
+	add	%rdx, %rax
+	\lock incq (%rax,%rdi,8)
+
+	.pushsection .rodata, 1
+.Ltop\@:
+	mov	$SHIFT_MAX, %ecx
+	mov	$63, %edi
+	jmp	.Lbucket\@
+.Lgroup\@:
+	call	give_group
+	jmp	.Lgiven\@
+	.popsection
+.endm
+
+timing_leave:
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	push	%r8
+	push	%r9
+	mov	%rax, %r8
+	lahf
+	seto	%al
+	push	%rax
+	CLOCK	%r9
+	FRAMES	.Lleave_out
+	lea	BEHIND(7)(%rsp), %rdi
+	FIND
+	LANE	.Lleave_shared
+	/* What was entered before we came has none, and then it may be another's. */
+	cmp	%r8, FRAME_RECORD(%rcx)
+	jne	.Lleave_out
+	imul	pool_lane_len(%rip), %rdx
+	add	%rdx, %r8
+	cmp	%rcx, THREAD_INNER(%rsi)
+	jne	.Lleave_unwound
+.Lleave_innermost:
+	mov	FRAME_CALLER(%rcx), %rax
+	mov	%rax, THREAD_INNER(%rsi)
+.Lleave_frame:
+	movq	$0, FRAME_RECORD(%rcx)
+	sub	FRAME_TIME(%rcx), %r9
+	jb	.Lleave_early
+.Lleave_time:
+	mov	FRAME_CALLEES(%rcx), %rdx
+	test	%rax, %rax
+	jz	.Lleave_outermost
+	addq	%r9, FRAME_CALLEES(%rax)
+.Lleave_outermost:
+	ACCOUNT
+	/*
+	 * Into the histogram goes the time before this one: to load what depends on a clock
+	 * that was just read would make the next clock wait.
+	 */
+	mov	RECORD_LAST(%r8), %rdi
+	inc	%r9
+	mov	%r9, RECORD_LAST(%r8)
+	sub	$1, %rdi
+	jb	.Lleave_out
+	BUCKET
+.Lleave_out:
+	pop	%rax
+	add	$127, %al
+	sahf
+	pop	%r9
+	pop	%r8
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%rcx
+	ret
+
+/* Clocks of two processors may differ. */
+.Lleave_early:
+	xor	%r9d, %r9d
+	jmp	.Lleave_time
+.Lleave_unwound:
+	call	is_own
+	jae	.Lleave_foreign
+	dec	%rdi
+	call	reap_deeper
+	jmp	.Lleave_innermost
+/* A coroutine came back, perhaps to another thread: whose callee it is nobody knows. */
+.Lleave_foreign:
+	mov	FRAME_CALLER(%rcx), %rax
+	jmp	.Lleave_frame
+.Lleave_shared:
+	call	find_sure
+	test	%rcx, %rcx
+	jz	.Lleave_out
+	cmp	%r8, FRAME_RECORD(%rcx)
+	jne	.Lleave_out
+	mov	THREAD_LANE(%rsi), %rax
+	imul	pool_lane_len(%rip), %rax
+	add	%rax, %r8
+	mov	FRAME_CALLER(%rcx), %rax
+	cmp	%rcx, THREAD_INNER(%rsi)
+	je	1f
+	call	is_own
+	jae	2f
+	dec	%rdi
+	call	reap_deeper
+1:	mov	%rax, THREAD_INNER(%rsi)
+2:	call	end_frame
+	jmp	.Lleave_out
+
+/* ---- unwinding ------------------------------------------------------------------ */
+
+/*
+ * At the entry of what unwinds the stack, or catches an exception: RAX says which. All
+ * that is deeper is gone already, for what is known so far.
+ */
+timing_unwind:
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	push	%r8
+	mov	%rax, %r8
+	lahf
+	seto	%al
+	push	%rax
+	FRAMES	.Lunwind_out
+	lea	BEHIND(6)(%rsp), %rdi
+	FIND
+	call	find_sure
+	call	reap_deeper
+	CLOCK	%rax
+	mov	%rax, THREAD_WHEN(%rsi)
+	inc	%r8d
+	and	$TIMING_CATCH, %r8d
+	mov	%r8, THREAD_EVENT(%rsi)
+.Lunwind_out:
+	pop	%rax
+	add	$127, %al
+	sahf
+	pop	%r8
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%rcx
+	ret
+
+/* Carry: RDI is on the own stack of the thread RSI. Changes RDX. */
+is_own:
+	push	%rax
+	mov	%rdi, %rax
+	sub	THREAD_START(%rsi), %rax
+	mov	THREAD_END(%rsi), %rdx
+	sub	THREAD_START(%rsi), %rdx
+	cmp	%rdx, %rax
+	pop	%rax
+	ret
+
+/*
+ * The frames of the thread RSI at RDI and below, on its own stack, where the order of
+ * addresses says that they are gone. Changes RDX.
+ */
+reap_deeper:
+	push	%rax
+	push	%rcx
+	push	%rdi
+	push	%r9
+	mov	%rdi, %rcx
+	call	is_own
+	jae	3f
+	CLOCK	%r9
+1:	mov	THREAD_INNER(%rsi), %rax
+	test	%rax, %rax
+	jz	2f
+	mov	FRAME_ADDRESS(%rax), %rdi
+	cmp	%rcx, %rdi
+	ja	2f
+	call	is_own
+	jae	2f
+	xchg	%rax, %rcx
+	call	reap_frame
+	mov	FRAME_CALLER(%rcx), %rcx
+	mov	%rcx, THREAD_INNER(%rsi)
+	xchg	%rax, %rcx
+	/* What is written there may be anything: not for ever. */
+	test	%rax, %rax
+	jz	2f
+	cmp	%rdi, FRAME_ADDRESS(%rax)
+	ja	1b
+2:	movq	$0, THREAD_EVENT(%rsi)
+3:	pop	%r9
+	pop	%rdi
+	pop	%rcx
+	pop	%rax
+	ret
+
+/* The frame RCX, where another function is entered. Changes RDX. */
+reap_here:
+	push	%rax
+	push	%r9
+	CLOCK	%r9
+	call	reap_frame
+	movq	$0, THREAD_EVENT(%rsi)
+	cmp	%rcx, THREAD_INNER(%rsi)
+	jne	1f
+	mov	FRAME_CALLER(%rcx), %rax
+	mov	%rax, THREAD_INNER(%rsi)
+1:	pop	%r9
+	pop	%rax
+	ret
+
+/* Ends the frame RCX of the thread RSI, which nobody returned from, by time R9. */
+reap_frame:
+	push	%rax
+	push	%rdi
+	push	%r8
+	push	%r9
+	mov	FRAME_RECORD(%rcx), %r8
+	test	%r8, %r8
+	jz	2f
+	mov	THREAD_LANE(%rsi), %rax
+	imul	pool_lane_len(%rip), %rax
+	add	%rax, %r8
+	mov	FRAME_TIME(%rcx), %rax
+	/* Another thread's, which had the same stack. */
+	mov	$TIMING_THREAD_END, %edi
+	cmp	THREAD_BORN(%rsi), %rax
+	cmovb	THREAD_BORN(%rsi), %r9
+	jb	1f
+	mov	$TIMING_LONGJMP, %edi
+	cmpq	$0, THREAD_EVENT(%rsi)
+	je	1f
+	cmp	THREAD_WHEN(%rsi), %rax
+	ja	1f
+	mov	THREAD_WHEN(%rsi), %r9
+	mov	THREAD_EVENT(%rsi), %rdi
+	dec	%edi
+1:	lock incq RECORD_UNWOUND(%r8,%rdi,8)
+	call	end_frame
+2:	pop	%r9
+	pop	%r8
+	pop	%rdi
+	pop	%rax
+	ret
+
+/* Ends the frame RCX at time R9; R8: its record in its lane. */
+end_frame:
+	push	%rax
+	push	%rcx
+	push	%rdx
+	push	%r9
+	push	%rdi
+	movq	$0, FRAME_RECORD(%rcx)
+	sub	FRAME_TIME(%rcx), %r9
+	jae	1f
+	xor	%r9d, %r9d
+1:	mov	FRAME_CALLEES(%rcx), %rdx
+	mov	FRAME_CALLER(%rcx), %rax
+	test	%rax, %rax
+	jz	2f
+	lock addq %r9, FRAME_CALLEES(%rax)
+2:	ACCOUNT lock
+	mov	%r9, %rdi
+	BUCKET	lock
+	pop	%rdi
+	pop	%r9
+	pop	%rdx
+	pop	%rcx
+	pop	%rax
+	ret
+
+/* ---- what is seldom needed ------------------------------------------------------ */
+
+/*
+ * The thread RSI, found by the frame RCX of RDI, has no lane of its own: it may be one that
+ * is gone, or nobody. RSI: the one that runs, RCX: 0 where nothing is measured any more.
+ * Changes RDX.
+ */
+find_sure:
+	cmpq	$THREAD_FREE, (%rsi)
+	je	1f
+	testb	$THREAD_LEFT, (%rsi)
+	jz	3f
+1:	mov	0x7fffffff(%rip), %rsi
+	HOLE	TIMING_HOLE_FRAMES
+	test	%rsi, %rsi
+	jz	2f
+	or	$1, %rsi
+	jmp	find
+2:	xor	%ecx, %ecx
+3:	ret
+
+/* As FIND, whatever is not there yet. */
+find:
+	push	%rax
+	push	%r8
+	lea	-1(%rsi), %r8
+	lea	HEAD_NOBODY(%r8), %rsi
+	call	find_page
+	xor	%ecx, %ecx
+	test	%rdx, %rdx
+	jz	3f
+	mov	%edi, %ecx
+	and	$0xfff, %ecx
+	lea	(%rcx,%rcx,4), %rcx
+	add	8(%rdx), %rcx
+	mov	16(%rdx), %rsi
+	cmpq	$THREAD_FREE, (%rsi)
+	je	1f
+	testb	$THREAD_LEFT, (%rsi)
+	jz	3f
+1:	call	find_thread
+	push	%rdx
+	call	is_own
+	pop	%rdx
+	jae	3f
+	/* From now on the page says so. */
+	mov	%rsi, 16(%rdx)
+3:	pop	%r8
+	pop	%rax
+	ret
+
+/*
+ * RSI: the entry of this thread in the frames R8, which the module makes if there is none,
+ * or nobody's. Changes RAX.
+ */
+find_thread:
+	push	%rcx
+	push	%rdx
+	push	%rdi
+	rdfsbase %rax
+1:	mov	%rax, %rcx
+	shr	$6, %rcx
+	imul	$TIMING_HASH, %ecx, %ecx
+	shr	$(32 - TIMING_THREAD_BITS), %ecx
+	shl	$TIMING_THREAD_LEN_BITS, %ecx
+	mov	$(1 << TIMING_THREAD_BITS), %edx
+2:	lea	(%r8,%rcx), %rdi
+	mov	(%rdi), %rsi
+	cmp	%rax, %rsi
+	je	5f
+	test	%rsi, %rsi
+	jz	3f
+	xor	$THREAD_LEFT, %rsi
+	cmp	%rax, %rsi
+	je	3f
+	add	$(1 << TIMING_THREAD_LEN_BITS), %ecx
+	and	$((1 << (TIMING_THREAD_BITS + TIMING_THREAD_LEN_BITS)) - 1), %ecx
+	dec	%edx
+	jnz	2b
+	jmp	4f
+	/* The page is there when the module writes to it. */
+3:	lock orq $0, (%rdi)
+	push	%rax
+	call	thread_trap
+	test	%eax, %eax
+	pop	%rax
+	jz	1b
+4:	lea	HEAD_NOBODY(%r8), %rdi
+5:	mov	%rdi, %rsi
+	pop	%rdi
+	pop	%rdx
+	pop	%rcx
+	ret
+
+/*
+ * RDX: the entry of the stack page of RDI in the frames R8, which gets a block if it has
+ * none; 0: there is none left. Changes RAX.
+ */
+find_page:
+	push	%rcx
+	push	%r9
+	mov	%rdi, %r9
+	and	$~0xfff, %r9
+	mov	%edi, %ecx
+	shr	$7, %ecx
+	and	$PAGE_MASK, %ecx
+1:	lea	TIMING_PAGES(%r8,%rcx), %rdx
+	cmp	%r9, (%rdx)
+	je	5f
+	cmpq	$0, 8(%rdx)
+	je	3f
+2:	add	$32, %ecx
+	and	$PAGE_MASK, %ecx
+	jmp	1b
+3:	mov	$1, %eax
+	lock xadd %rax, HEAD_BLOCKS(%r8)
+	cmp	$TIMING_BLOCKS, %rax
+	jae	4f
+	imul	$TIMING_BLOCK_LEN, %rax, %rax
+	lea	TIMING_FRAMES(%r8,%rax), %rcx
+	/* Another thread may want this entry, or a handler that this one runs. */
+	xor	%eax, %eax
+	lock cmpxchg %rcx, 8(%rdx)
+	lea	-TIMING_PAGES(%rdx), %rcx
+	jne	6f
+	lea	HEAD_NOBODY(%r8), %rax
+	mov	%rax, 16(%rdx)
+	mov	%r9, (%rdx)
+	jmp	5f
+6:	sub	%r8d, %ecx
+	jmp	2b
+4:	lock decq HEAD_BLOCKS(%r8)
+	lock incq HEAD_MISSED(%r8)
+	xor	%edx, %edx
+5:	pop	%r9
+	pop	%rcx
+	ret
+
+/*
+ * EAX: where group number RCX of the record R8 begins, behind the first group; but for
+ * number 0 it has only the buckets from 32 on. Changes RDX.
+ */
+give_group:
+	push	%rdi
+	lea	0x7fffffff(%rip), %rdx
+	HOLE	TIMING_HOLE_GROUPS
+	xor	%edi, %edi
+	cmp	$1, %ecx
+	adc	$1, %edi
+	mov	%rdi, %rax
+	lock xadd %rax, (%rdx)
+	add	%rdi, %rax
+	cmp	pool_nr_groups(%rip), %rax
+	ja	1f
+	sub	%rdi, %rax
+	inc	%eax
+	shl	$8, %eax
+	cmp	$1, %ecx
+	sbb	%edx, %edx
+	not	%edx
+	and	$-256, %edx
+	add	%edx, %eax
+	mov	%eax, %edi
+	xor	%eax, %eax
+	lock cmpxchg %edi, RECORD_GROUP(%r8,%rcx,4)
+	cmove	%edi, %eax
+	pop	%rdi
+	ret
+	/* All that finds none goes behind the last. */
+1:	neg	%rdi
+	lock addq %rdi, (%rdx)
+	mov	pool_nr_groups(%rip), %eax
+	inc	%eax
+	shl	$8, %eax
+	pop	%rdi
+	ret
+
+	.subsection 1
+	.subsection 2
+	.org	TRAP_AT - CODE_AT
+thread_trap:
+	int3
+	ret
+timing_code_end:
+
+	.section .rodata.timing_holes, "a"
+timing_holes_end:
+
+	.section .note.GNU-stack,"",@progbits

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Timing: the code that is common to all timed functions of a slab, and the memory that
+ * it works on. It is in timing.S; this is what it and C have to agree on.
+ *
+ * Frames of a process (control.frames), common to all of its slabs:
+ *
+ *	| threads | head | stack pages | blocks of frames
+ *
+ * A function that was entered and not left has a *frame*, which is found by where its
+ * return address lies: not by who runs, or in which order. So coroutines, threads that
+ * take each other's stacks over and handlers on other stacks need no care. Each page of
+ * stack has a block, with a frame for each word of the page; which block it is says an
+ * open hash table of pages. Whoever runs on a stack is alone there, so that frames need
+ * no lock. The table says whose stack it is, too: to read the FS base costs as much as
+ * all the rest.
+ *
+ * A thread knows its innermost frame, each frame that of its caller, which is what self
+ * times need, and by which frames are found that were left by no return.
+ *
+ * Times of a slab:
+ *
+ *	| lane 0: a record for each function | lane 1 ... | groups
+ *
+ * A thread with a lane of its own needs no locks there. A histogram is log-linear: 32
+ * buckets for each power of two, so that a bucket is no wider than a 32nd of its values,
+ * as in HdrHistogram (Gil Tene). The buckets of one power are a group, which a record gets
+ * when it needs it; the first word of all is how many were given.
+ */
+#ifndef LIBINSTR_TIMING_H
+#define LIBINSTR_TIMING_H
+
+#define TIMING_THREAD_BITS	12
+#define TIMING_THREAD_LEN_BITS	6
+#define TIMING_HASH		0x9e3779b1
+
+#define TIMING_PAGE_BITS	14		/* of the number of stack pages */
+#define TIMING_BLOCK_LEN	(512 * 40)
+#define TIMING_BLOCKS		(3 << (TIMING_PAGE_BITS - 2))	/* the table never fills */
+#define TIMING_HEAD		0x40000
+#define TIMING_PAGES		0x41000
+#define TIMING_FRAMES		0xc1000
+/* Frames of a stack that is not aligned may reach beyond their block. */
+#define TIMING_FRAMES_LEN	(TIMING_FRAMES + TIMING_BLOCKS * TIMING_BLOCK_LEN + 0x1000)
+
+#define TIMING_GROUP_BUCKETS	32
+#define TIMING_GROUP_LEN	256ULL
+#define TIMING_GROUPS		44		/* of a record: up to 2^49 ticks */
+
+/* What timing_unwind is told, and numbers of struct timing_record: @unwound */
+#define TIMING_LONGJMP		0
+#define TIMING_EXCEPTION	1
+#define TIMING_THREAD_END	2
+#define TIMING_CATCH		3		/* only told */
+
+/* struct timing_hole */
+#define TIMING_HOLE_FRAMES	0	/* control.frames */
+#define TIMING_HOLE_GROUPS	1	/* where the groups begin */
+
+#ifndef __ASSEMBLER__
+
+#include <stdint.h>
+
+#include "libinstr.h"
+
+/* Behind the table of threads. */
+struct timing_head {
+	uint64_t nr_blocks;
+	uint64_t missed;	/* entries that got no frame, as there are too many stacks */
+	uint64_t pad[6];
+	struct instr_thread nobody;	/* for those that have no entry */
+};
+
+/* Of the table of stack pages; @page is written last. */
+struct timing_page {
+	uint64_t page;		/* its address */
+	uint64_t block;		/* address; 0: free */
+	uint64_t thread;	/* address of whose own stack it is, or of nobody */
+	uint64_t pad;
+};
+
+struct timing_frame {
+	uint64_t record;	/* address; 0: nothing was entered here */
+	uint64_t time;		/* when; in ticks of the time stamp counter, as all times are */
+	uint64_t callees;	/* the time spent in timed ones */
+	uint64_t caller;	/* address of its frame; 0: none */
+	uint64_t address;	/* where the return address lies */
+};
+
+struct timing_record {
+	uint64_t calls;
+	uint64_t exits;		/* of any kind */
+	uint64_t total, callees;
+	uint64_t max, not_min;	/* the complement: 0 is larger than all */
+	uint64_t unwound[3];	/* exits that were no returns */
+	uint64_t last;		/* time of an exit that is in no bucket yet, and 1; 0: none */
+	/* Where each group is, behind the first, in bytes; 0: not given; see give_group. */
+	uint32_t group[TIMING_GROUPS];
+};
+
+/* The code: numbers come first. */
+struct timing_pool {
+	uint64_t lane_len;
+	uint64_t nr_groups;	/* beside the first; two more are for what found none */
+};
+
+/* A displacement in the code, of an instruction that goes on for @tail bytes behind it. */
+struct timing_hole {
+	uint16_t at;
+	uint16_t what;		/* TIMING_HOLE_* */
+	uint16_t tail;
+};
+
+extern const uint8_t timing_code[], timing_code_end[];
+extern const struct timing_hole timing_holes[], timing_holes_end[];
+extern const uint8_t timing_enter[], timing_enter_fast[], timing_leave[], timing_unwind[];
+
+#endif
+#endif
