@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
 # The objects of libinstr that plans are made by: the rest of it needs the module.
-LIBRARY	:= err file symbol frame plt pointer func match ldcache needed \
-	   machine insn boundary ifunc reloc far flags rseq selfread \
-	   site gate block timing hash slab cache exits cfi timed times plan
+LIBRARY	:= err file symbol frame cfi plt pointer func match ldcache needed \
+	   machine insn jump landing exits boundary ifunc reloc far flags rseq \
+	   selfread site gate block timing hash slab cache timed times plan

@@ -2,7 +2,7 @@
 /*
  * Frames: the ranges that .eh_frame describes. They survive stripping, so they
  * are how functions without a symbol are found. This is the only file that uses
- * libdw.
+ * libdw. What the descriptions say of the stack is read by cfi.c.
  */
 
 #include "frame.h"
@@ -28,7 +28,12 @@ struct frame_common {
 	Dwarf_Off at;
 	bool is_known;		/* else its FDEs can't be read */
 	uint8_t encoding;	/* DW_EH_PE_ of their addresses */
+	uint8_t landing_encoding;	/* ... of where their landing pads are listed */
+	bool is_sized;		/* their augmentation has a length */
 	bool is_signal;
+	const uint8_t *rules, *rules_end;
+	uint64_t code_align;
+	int64_t data_align;
 };
 
 /* ---- encoded pointers ------------------------------------------------------- */
@@ -63,12 +68,8 @@ static uint64_t encoding_extend(uint8_t encoding, uint64_t value)
 	}
 }
 
-/*
- * Reads an encoded pointer that lies at @vaddr; returns its length, or 0 if it
- * is not there or encoded in a way that no linker uses in .eh_frame.
- */
-static size_t pointer_read(const uint8_t *bytes, const uint8_t *end, uint64_t vaddr,
-			   uint8_t encoding, uint64_t *ret)
+size_t frame_read_pointer(const uint8_t *bytes, const uint8_t *end, uint64_t vaddr,
+			  uint8_t encoding, uint64_t *ret)
 {
 	size_t len = encoding_len(encoding);
 	uint64_t value = 0;
@@ -89,6 +90,17 @@ static size_t pointer_read(const uint8_t *bytes, const uint8_t *end, uint64_t va
 	}
 	*ret = value;
 	return len;
+}
+
+bool frame_read_uleb(const uint8_t **at, const uint8_t *end, uint64_t *ret)
+{
+	*ret = 0;
+	for (unsigned int shift = 0; *at < end && shift < 63; shift += 7) {
+		*ret |= (uint64_t)(**at & 0x7f) << shift;
+		if (!(*(*at)++ & 0x80))
+			return true;
+	}
+	return false;
 }
 
 /* ---- CIEs ------------------------------------------------------------------- */
@@ -113,7 +125,9 @@ static bool common_read_letters(struct frame_common *common, const char *letter,
 			common->encoding = *data++;
 			break;
 		case 'L':
-			data++;
+			if (data >= end)
+				return false;
+			common->landing_encoding = *data++;
 			break;
 		case 'P':
 			if (data >= end || !encoding_len(*data))
@@ -131,7 +145,16 @@ static void common_read(struct frame_common *common, Dwarf_Off at, const Dwarf_C
 {
 	const uint8_t *data = cie->augmentation_data;
 
-	*common = (struct frame_common){ .at = at, .encoding = DW_EH_PE_absptr };
+	*common = (struct frame_common){
+		.at = at,
+		.encoding = DW_EH_PE_absptr,
+		.landing_encoding = DW_EH_PE_omit,
+		.is_sized = cie->augmentation[0] == 'z',
+		.rules = cie->initial_instructions,
+		.rules_end = cie->initial_instructions_end,
+		.code_align = cie->code_alignment_factor,
+		.data_align = cie->data_alignment_factor,
+	};
 	if (!cie->augmentation[0])
 		common->is_known = true;
 	else if (cie->augmentation[0] == 'z' && data)
@@ -192,7 +215,8 @@ static bool frame_is_plt(const struct instr_file *file, const struct frame *fram
 }
 
 /* False: it is none that we can use. */
-static bool walk_read_fde(struct frame_walk *walk, const Dwarf_FDE *fde, struct frame *ret)
+static bool walk_read_fde(struct frame_walk *walk, Dwarf_Off at, const Dwarf_FDE *fde,
+			  struct frame *ret)
 {
 	uint64_t vaddr = walk->data.vaddr + (uint64_t)(fde->start - walk->data.bytes);
 	const Elf64_Phdr *segment;
@@ -204,8 +228,8 @@ static bool walk_read_fde(struct frame_walk *walk, const Dwarf_FDE *fde, struct 
 
 	uint8_t encoding = walk->common.encoding;
 
-	size = pointer_read(fde->start, fde->end, vaddr, encoding, &start);
-	if (!size || !pointer_read(fde->start + size, fde->end, 0, encoding & 0x0f, &len))
+	size = frame_read_pointer(fde->start, fde->end, vaddr, encoding, &start);
+	if (!size || !frame_read_pointer(fde->start + size, fde->end, 0, encoding & 0x0f, &len))
 		return false;
 	segment = file_segment_find(walk->file, start);
 	if (!start || !len || !segment ||
@@ -215,6 +239,7 @@ static bool walk_read_fde(struct frame_walk *walk, const Dwarf_FDE *fde, struct 
 	*ret = (struct frame){
 		.start = start,
 		.end = start + len,
+		.at = at,
 		.is_signal = walk->common.is_signal,
 	};
 	return !frame_is_plt(walk->file, ret);
@@ -237,7 +262,8 @@ static int walk_run(struct frame_walk *walk, struct frame **ret, size_t *nr,
 
 		if (code > 0 || next <= at || next == (Dwarf_Off)-1)
 			break;
-		if (code || dwarf_cfi_cie_p(&entry) || !walk_read_fde(walk, &entry.fde, &new))
+		if (code || dwarf_cfi_cie_p(&entry) ||
+		    !walk_read_fde(walk, at, &entry.fde, &new))
 			continue;
 		if (!ARRAY_PUSH(frame, found, new))
 			return err_memory(err);
@@ -272,8 +298,8 @@ static bool data_by_segment(const struct instr_file *file, struct frame_data *da
 			continue;
 		head = file_bytes(file, segment->p_offset, segment->p_filesz);
 		if (!head || segment->p_filesz < 8 || head[0] != 1 ||
-		    !pointer_read(head + 4, head + segment->p_filesz, segment->p_vaddr + 4,
-				  head[1], &data->vaddr))
+		    !frame_read_pointer(head + 4, head + segment->p_filesz,
+					segment->p_vaddr + 4, head[1], &data->vaddr))
 			return false;
 		data->len = file_room_at(file, data->vaddr);
 		data->bytes = file_bytes_at(file, data->vaddr, data->len);
@@ -291,24 +317,95 @@ static int frame_compare(const void *a, const void *b)
 	return (x->end > y->end) - (x->end < y->end);
 }
 
+/* ---- rules ------------------------------------------------------------------ */
+
+/* The augmentation of a frame: all that is known to be in it is one pointer. */
+static bool rules_read_landing(const struct frame_walk *walk, const uint8_t *at,
+			       const uint8_t *end, struct frame_rules *ret)
+{
+	uint8_t encoding = walk->common.landing_encoding;
+	const uint8_t *field = at;
+	uint64_t vaddr = walk->data.vaddr + (uint64_t)(at - walk->data.bytes);
+
+	ret->landing = 0;
+	if (encoding == DW_EH_PE_omit)
+		return true;
+	/* Relative or not: a field of 0 says that there are none. */
+	if (!frame_read_pointer(field, end, 0, encoding & 0x0f, &ret->landing))
+		return false;
+	return !ret->landing || frame_read_pointer(field, end, vaddr, encoding, &ret->landing);
+}
+
+static bool rules_read(struct frame_walk *walk, const Dwarf_FDE *fde, struct frame_rules *ret)
+{
+	const struct frame_common *common = &walk->common;
+	const uint8_t *at = fde->start + 2 * encoding_len(common->encoding);
+	uint64_t len = 0;
+
+	*ret = (struct frame_rules){
+		.common = common->rules,
+		.common_end = common->rules_end,
+		.own_end = fde->end,
+		.code_align = common->code_align,
+		.data_align = common->data_align,
+	};
+	if (at > fde->end || (common->is_sized && !frame_read_uleb(&at, fde->end, &len)) ||
+	    len > (uint64_t)(fde->end - at))
+		return false;
+	ret->own = at + len;
+	return rules_read_landing(walk, at, at + len, ret);
+}
+
+bool frame_rules_read(struct frame_walk *walk, const struct frame *frame,
+		      struct frame_rules *ret)
+{
+	Dwarf_CFI_Entry entry;
+	Dwarf_Off next;
+
+	return !dwarf_next_cfi(walk->ident, &walk->elf_data, true, frame->at, &next, &entry) &&
+	       !dwarf_cfi_cie_p(&entry) && walk_find_common(walk, entry.fde.CIE_pointer) &&
+	       rules_read(walk, &entry.fde, ret);
+}
+
+/* ---- for others ------------------------------------------------------------- */
+
+/* False: there is no .eh_frame. */
+static bool walk_init(struct frame_walk *walk, const struct instr_file *file)
+{
+	*walk = (struct frame_walk){ .file = file, .common.at = (Dwarf_Off)-1 };
+	if (!data_by_section(file, &walk->data) && !data_by_segment(file, &walk->data))
+		return false;
+	walk->ident = elf64_getehdr(file->elf)->e_ident;
+	walk->elf_data = (Elf_Data){
+		.d_buf = (void *)walk->data.bytes,
+		.d_type = ELF_T_BYTE,
+		.d_size = walk->data.len,
+		.d_version = EV_CURRENT,
+	};
+	return true;
+}
+
+struct frame_walk *frame_walk_create(const struct instr_file *file)
+{
+	struct frame_walk *walk = malloc(sizeof(*walk));
+
+	if (walk && !walk_init(walk, file)) {
+		free(walk);
+		walk = NULL;
+	}
+	return walk;
+}
+
 int frames_read(const struct instr_file *file, struct frame **ret, size_t *nr,
 		struct instr_err *err)
 {
-	struct frame_walk walk = { .file = file, .common.at = (Dwarf_Off)-1 };
+	struct frame_walk walk;
 	int code;
 
 	*ret = NULL;
 	*nr = 0;
-	if (!data_by_section(file, &walk.data) && !data_by_segment(file, &walk.data))
+	if (!walk_init(&walk, file))
 		return 0;
-	walk.ident = elf64_getehdr(file->elf)->e_ident;
-	walk.elf_data = (Elf_Data){
-		.d_buf = (void *)walk.data.bytes,
-		.d_type = ELF_T_BYTE,
-		.d_size = walk.data.len,
-		.d_version = EV_CURRENT,
-	};
-
 	code = walk_run(&walk, ret, nr, err);
 	if (!code && *nr)
 		qsort(*ret, *nr, sizeof(**ret), frame_compare);

@@ -75,19 +75,22 @@ static void insn_read_flags(const ZydisDecodedInstruction *in, struct insn *insn
 
 /* ---- kinds ------------------------------------------------------------------ */
 
+static bool has_prefix(const ZydisDecodedInstruction *in, uint8_t value)
+{
+	for (size_t i = 0; i < in->raw.prefix_count; i++) {
+		if (in->raw.prefixes[i].value == value)
+			return true;
+	}
+	return false;
+}
+
 /*
  * 66 makes a near branch 16 bits wide on some processors and is ignored by
  * others; with REX.W it is ignored by all.
  */
 static bool branch_is_ambiguous(const ZydisDecodedInstruction *in)
 {
-	if (in->raw.rex.W)
-		return false;
-	for (size_t i = 0; i < in->raw.prefix_count; i++) {
-		if (in->raw.prefixes[i].value == 0x66)
-			return true;
-	}
-	return false;
+	return !in->raw.rex.W && has_prefix(in, 0x66);
 }
 
 static enum insn_kind branch_kind(const ZydisDecodedInstruction *in,
@@ -253,6 +256,141 @@ bool insn_decode_branch(const uint8_t *bytes, size_t len, struct insn *insn, boo
 	return true;
 }
 
+/* ---- flow ------------------------------------------------------------------- */
+
+static bool modrm_is_register(const ZydisDecodedInstruction *in)
+{
+	return in->raw.modrm.mod == 3;
+}
+
+static enum insn_kind near_kind(const ZydisDecodedInstruction *in, enum insn_kind kind)
+{
+	return branch_is_ambiguous(in) ? INSN_UNMOVABLE : kind;
+}
+
+static enum insn_kind group_ff_kind(const ZydisDecodedInstruction *in)
+{
+	switch (in->raw.modrm.reg) {
+	case 2:
+		return near_kind(in, INSN_CALL_INDIRECT);
+	case 4:
+		return near_kind(in, INSN_JMP_INDIRECT);
+	case 3:
+	case 5:
+		return INSN_UNMOVABLE;
+	default:
+		return INSN_PLAIN;
+	}
+}
+
+/* What saves RSP keeps it in a register, or on the stack. */
+static enum insn_kind load_kind(const ZydisDecodedInstruction *in)
+{
+	uint8_t base = in->raw.modrm.rm == 4 ? in->raw.sib.base : in->raw.modrm.rm;
+	bool is_rsp = in->raw.modrm.reg == 4 && !in->raw.rex.R;
+	bool from_stack = (base == 4 || base == 5) && !in->raw.rex.B && in->raw.modrm.mod;
+
+	if (!is_rsp || modrm_is_register(in) || from_stack ||
+	    (base == 4 && !in->raw.rex.B))
+		return INSN_PLAIN;
+	return INSN_STACK;
+}
+
+static enum insn_kind exchange_kind(const ZydisDecodedInstruction *in)
+{
+	return (in->raw.modrm.reg == 4 && !in->raw.rex.R) ||
+	       (modrm_is_register(in) && in->raw.modrm.rm == 4 && !in->raw.rex.B) ?
+	       INSN_STACK : INSN_PLAIN;
+}
+
+static enum insn_kind one_byte_kind(const ZydisDecodedInstruction *in)
+{
+	uint8_t opcode = in->opcode;
+
+	switch (opcode) {
+	case 0x70 ... 0x7f:
+		return near_kind(in, INSN_JCC);
+	case 0x5c:		/* pop */
+	case 0x94:		/* xchg */
+		return in->raw.rex.B ? INSN_PLAIN : INSN_STACK;
+	case 0x87:
+		return exchange_kind(in);
+	case 0x8b:
+		return load_kind(in);
+	case 0x90:		/* pause, xchg */
+		return has_prefix(in, 0xf3) || in->raw.rex.B ? INSN_PLAIN : INSN_NOP;
+	case 0xc2:
+	case 0xc3:
+		return near_kind(in, INSN_RET);
+	case 0xc7:		/* xbegin; else a move */
+		return in->raw.imm[0].is_relative ? near_kind(in, INSN_JCC) : INSN_PLAIN;
+	case 0xca:
+	case 0xcb:
+	case 0xcf:
+		return INSN_UNMOVABLE;
+	case 0xcc:
+		return INSN_BREAKPOINT;
+	case 0xe0 ... 0xe3:
+		return INSN_LOOP;
+	case 0xe8:
+		return near_kind(in, INSN_CALL);
+	case 0xe9:
+	case 0xeb:
+		return near_kind(in, INSN_JMP);
+	case 0xf4:
+		return INSN_STOP;
+	case 0xff:
+		return group_ff_kind(in);
+	default:
+		return INSN_PLAIN;
+	}
+}
+
+static enum insn_kind two_byte_kind(const ZydisDecodedInstruction *in)
+{
+	switch (in->opcode) {
+	case 0x07:		/* sysret */
+	case 0x35:		/* sysexit */
+		return INSN_UNMOVABLE;
+	case 0x0b:
+	case 0xb9:
+	case 0xff:
+		return INSN_STOP;
+	case 0x1f:
+		return INSN_NOP;
+	case 0x80 ... 0x8f:
+		return near_kind(in, INSN_JCC);
+	default:
+		return INSN_PLAIN;
+	}
+}
+
+static enum insn_kind flow_kind(const ZydisDecodedInstruction *in)
+{
+	if (in->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
+		return INSN_PLAIN;
+	switch (in->opcode_map) {
+	case ZYDIS_OPCODE_MAP_DEFAULT:
+		return one_byte_kind(in);
+	case ZYDIS_OPCODE_MAP_0F:
+		return two_byte_kind(in);
+	default:
+		return INSN_PLAIN;
+	}
+}
+
+bool insn_decode_flow(const uint8_t *bytes, size_t len, struct insn *insn)
+{
+	ZydisDecodedInstruction in;
+
+	if (!decode(&branch_decoder, bytes, len, &in))
+		return false;
+	insn->len = in.length;
+	insn->kind = (uint8_t)flow_kind(&in);
+	insn->target = in.raw.imm[0].is_relative ? in.length + in.raw.imm[0].value.s : 0;
+	return true;
+}
+
 /* ---- registers -------------------------------------------------------------- */
 
 static uint8_t register_bit(ZydisRegister part)
@@ -288,6 +426,125 @@ uint8_t insn_registers(const uint8_t *bytes, size_t len)
 	for (size_t i = 0; i < in.operand_count; i++)
 		registers |= operand_registers(&operand[i]);
 	return registers;
+}
+
+/* ---- effects ---------------------------------------------------------------- */
+
+static uint8_t register_number(ZydisRegister part)
+{
+	ZydisRegister all = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, part);
+
+	if (all < ZYDIS_REGISTER_RAX || all > ZYDIS_REGISTER_R15)
+		return INSN_NO_REGISTER;
+	return (uint8_t)ZydisRegisterGetId(all);
+}
+
+static uint8_t register_number_64(const ZydisDecodedOperand *operand)
+{
+	return operand->type == ZYDIS_OPERAND_TYPE_REGISTER && operand->size == 64 ?
+	       register_number(operand->reg.value) : INSN_NO_REGISTER;
+}
+
+static void effect_set_memory(const ZydisDecodedInstruction *in,
+			      const ZydisDecodedOperand *operand, struct insn_effect *ret)
+{
+	ret->is_memory = true;
+	ret->is_relative = operand->mem.base == ZYDIS_REGISTER_RIP;
+	ret->base = register_number(operand->mem.base);
+	ret->index = register_number(operand->mem.index);
+	ret->scale = operand->mem.scale;
+	ret->displacement = operand->mem.disp.has_displacement ? operand->mem.disp.value : 0;
+	if (ret->is_relative)
+		ret->displacement += in->length;
+}
+
+static enum insn_operation operation_of(const ZydisDecodedInstruction *in)
+{
+	switch (in->mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+		return INSN_MOVE;
+	case ZYDIS_MNEMONIC_MOVSXD:
+		return INSN_MOVE_SIGNED;
+	case ZYDIS_MNEMONIC_ADD:
+		return INSN_ADD;
+	case ZYDIS_MNEMONIC_LEA:
+		return INSN_ADDRESS;
+	case ZYDIS_MNEMONIC_JMP:
+		return INSN_GO;
+	case ZYDIS_MNEMONIC_PUSH:
+	case ZYDIS_MNEMONIC_PUSHF:
+	case ZYDIS_MNEMONIC_PUSHFQ:
+		return INSN_PUSH;
+	default:
+		return INSN_OTHER;
+	}
+}
+
+/* Is that what was asked for: 64 bits in a register, from a register or memory? */
+static bool effect_is_whole(const struct insn_effect *effect, const ZydisDecodedOperand *source)
+{
+	bool has_source = effect->is_memory || effect->from != INSN_NO_REGISTER;
+
+	switch (effect->operation) {
+	case INSN_MOVE_SIGNED:
+		return effect->to != INSN_NO_REGISTER && effect->is_memory && source->size == 32;
+	case INSN_ADD:
+		return effect->to != INSN_NO_REGISTER && effect->from != INSN_NO_REGISTER;
+	case INSN_MOVE:
+	case INSN_ADDRESS:
+		return effect->to != INSN_NO_REGISTER && has_source;
+	case INSN_GO:
+		return has_source;
+	default:
+		return true;
+	}
+}
+
+static void effect_set_written(const ZydisDecodedOperand *operand, struct insn_effect *ret)
+{
+	bool writes = operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+
+	if (writes && operand->type == ZYDIS_OPERAND_TYPE_REGISTER) {
+		uint8_t number = register_number(operand->reg.value);
+
+		if (number != INSN_NO_REGISTER)
+			ret->written |= (uint16_t)(1 << number);
+	}
+	if (writes && operand->type == ZYDIS_OPERAND_TYPE_MEMORY &&
+	    operand->mem.base == ZYDIS_REGISTER_RSP &&
+	    operand->mem.index == ZYDIS_REGISTER_NONE &&
+	    !(operand->mem.disp.has_displacement && operand->mem.disp.value))
+		ret->stores_on_top = true;
+}
+
+bool insn_effect(const uint8_t *bytes, size_t len, struct insn_effect *ret)
+{
+	ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
+	ZydisDecodedInstruction in;
+	const ZydisDecodedOperand *source;
+
+	if (!decode(&full_decoder, bytes, len, &in) ||
+	    !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&full_decoder, bytes, len, &in, operand)))
+		return false;
+	*ret = (struct insn_effect){
+		.operation = operation_of(&in),
+		.to = INSN_NO_REGISTER,
+		.from = INSN_NO_REGISTER,
+	};
+	for (size_t i = 0; i < in.operand_count; i++)
+		effect_set_written(&operand[i], ret);
+	if (in.operand_count_visible < 1)
+		return true;
+
+	source = &operand[in.operand_count_visible - 1];
+	if (in.operand_count_visible > 1)
+		ret->to = register_number_64(&operand[0]);
+	ret->from = register_number_64(source);
+	if (source->type == ZYDIS_OPERAND_TYPE_MEMORY)
+		effect_set_memory(&in, source, ret);
+	if (!effect_is_whole(ret, source))
+		ret->operation = INSN_OTHER;
+	return true;
 }
 
 /* ---- for people ------------------------------------------------------------- */

@@ -21,6 +21,7 @@ enum insn_kind {
 	INSN_STOP,		/* ud2, hlt: nothing goes on behind it */
 	INSN_SYSTEM,		/* syscall, int: comes back, but anything may be read */
 	INSN_UNMOVABLE,		/* depends on where it is in another way */
+	INSN_STACK,		/* only of insn_decode_flow(): see there */
 };
 
 /* The flags that arithmetic changes. */
@@ -75,6 +76,41 @@ static inline uint8_t insn_condition(const struct insn *insn, const uint8_t *byt
 
 	return (opcode[0] == 0x0f ? opcode[1] : opcode[0]) & 0x0f;
 }
+
+/*
+ * For following a function, as fast: length, kind, and @target. Kinds are those of
+ * insn_decode() but for these: INSN_UNMOVABLE goes on where isn't known, INSN_JCC may
+ * be xbegin, INSN_STACK takes another stack (RSP is popped, exchanged, or loaded, but
+ * not from the stack itself); and INSN_PLAIN is all the rest.
+ */
+bool insn_decode_flow(const uint8_t *bytes, size_t len, struct insn *insn);
+
+#define INSN_NO_REGISTER 0xff
+
+enum insn_operation {
+	INSN_OTHER,
+	INSN_MOVE,		/* @to = @from, or 8 bytes of memory */
+	INSN_MOVE_SIGNED,	/* @to = 4 bytes of memory, with their sign */
+	INSN_ADD,		/* @to += @from */
+	INSN_ADDRESS,		/* @to = the address of "memory" */
+	INSN_GO,		/* jmp @from, or where 8 bytes of memory point to */
+	INSN_PUSH,
+};
+
+/* What an instruction does to 64-bit registers; they have the processor's numbers. */
+struct insn_effect {
+	uint8_t operation;	/* enum insn_operation */
+	uint8_t to, from;	/* INSN_NO_REGISTER: it isn't one */
+	bool is_memory;		/* the source is memory, at: */
+	uint8_t base, index, scale;
+	bool is_relative;	/* @displacement counts from the instruction's first byte */
+	int64_t displacement;
+	bool stores_on_top;	/* writes to where RSP points */
+	uint16_t written;	/* registers that it may change, in whatever way: bits */
+};
+
+/* False: these bytes are no instruction, or not all of one. */
+bool insn_effect(const uint8_t *bytes, size_t len, struct insn_effect *ret);
 
 /* Nothing is ever executed behind it unless something jumps there. */
 static inline bool insn_is_terminal(const struct insn *insn)
