@@ -49,28 +49,47 @@ static void set_stack(struct instr_thread *thread, uint64_t fs, uint64_t rsp)
 	thread->stack_end = first ? rsp + STACK_REACH : fs;
 }
 
-/* What the module does for a thread that has no entry. It calls nothing. */
-static void enter_thread(ucontext_t *context)
+/*
+ * What the module does for a thread that has no entry; 1: it gets none. It calls nothing,
+ * and is called instead of a trap, as a new thread may have that blocked.
+ */
+__attribute__((used, target("general-regs-only")))
+static uint64_t enter_thread(struct instr_thread *thread, uint64_t rsp)
 {
-	greg_t *regs = context->uc_mcontext.gregs;
-	struct instr_thread *thread = (struct instr_thread *)regs[REG_RDI];
-	uint64_t unused = thread->fs_base, lane;
+	uint64_t was = thread->fs_base, lane;
 
-	regs[REG_RAX] = 0;
-	if ((unused && unused != (fs_base() | INSTR_THREAD_LEFT)) ||
-	    !__atomic_compare_exchange_n(&thread->fs_base, &unused, ENTRY_TAKEN, false,
+	if ((was && was != (fs_base() | INSTR_THREAD_LEFT)) ||
+	    !__atomic_compare_exchange_n(&thread->fs_base, &was, ENTRY_TAKEN, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-		return;
+		return 0;
 	lane = __atomic_fetch_add(&lanes_taken, 1, __ATOMIC_RELAXED);
 	thread->lane = lane < INSTR_LANES ? lane : 0;
 	thread->born = clock_ticks();
-	set_stack(thread, fs_base(), (uint64_t)regs[REG_RSP]);
+	set_stack(thread, fs_base(), rsp);
 	__atomic_store_n(&thread->fs_base, fs_base(), __ATOMIC_RELEASE);
+	return 0;
 }
 
-static bool is_thread_trap(const struct host *host, const uint8_t *at)
+void enter_thread_stub(void);
+asm("enter_thread_stub:\n"
+    "	push %rcx\n push %rdx\n push %rsi\n push %rdi\n"
+    "	push %r8\n push %r9\n push %r10\n push %r11\n push %rbp\n"
+    "	mov %rsp, %rsi\n mov %rsp, %rbp\n and $-16, %rsp\n"
+    "	call enter_thread\n"
+    "	mov %rbp, %rsp\n"
+    "	pop %rbp\n pop %r11\n pop %r10\n pop %r9\n pop %r8\n"
+    "	pop %rdi\n pop %rsi\n pop %rdx\n pop %rcx\n"
+    "	ret\n");
+
+/* At the trap: jmp *0(%rip), and where to. */
+static void replace_thread_trap(const struct host *host)
 {
-	return host->timed && at == host->slab + INSTR_THREAD_TRAP;
+	static const uint8_t jump[] = { 0xff, 0x25, 0, 0, 0, 0 };
+	uint64_t target = (uint64_t)enter_thread_stub;
+	uint8_t *at = host->slab + INSTR_THREAD_TRAP;
+
+	memcpy(at, jump, sizeof(jump));
+	memcpy(at + sizeof(jump), &target, sizeof(target));
 }
 
 static int frames_map(uint64_t len, struct instr_err *err)
@@ -101,10 +120,6 @@ bool host_trap(int signal, const siginfo_t *info, void *context)
 		const struct instr_trap *trap =
 			instr_plan_trap(host->plan, (uint64_t)(at - host->base));
 
-		if (is_thread_trap(host, at)) {
-			enter_thread(context);
-			return true;
-		}
 		if (!trap)
 			continue;
 		__atomic_fetch_add(&nr_traps, 1, __ATOMIC_RELAXED);
@@ -246,6 +261,8 @@ static int slab_map(struct host *host, struct instr_err *err)
 	if (!host->slab || (plan->annex_len && !host->annex))
 		return instr_fail(err, -EEXIST, "%s: the slab's place is taken", path);
 	slab_fill(host);
+	if (host->timed)
+		replace_thread_trap(host);
 	if (mprotect(host->slab, plan->code_len, PROT_READ | PROT_EXEC) ||
 	    (host->annex && mprotect(host->annex, plan->annex_len, PROT_READ | PROT_EXEC)))
 		return instr_fail(err, -EACCES, "%s: the slab can't be executed", path);
@@ -301,11 +318,41 @@ const struct instr_plan_site *host_site(const struct host *host, const char *nam
 
 /* ---- the life of a host ----------------------------------------------------- */
 
+static bool traps_anywhere(const struct instr_plan *plan, size_t func)
+{
+	for (size_t i = 0; i < plan->nr; i++) {
+		if (plan->site[i].how == INSTR_HOW_TRAP && plan->site[i].record == func)
+			return true;
+	}
+	return false;
+}
+
+/* Plans once to find out who needs a trap, and again without those. */
+static int plan_timed(struct host *host, const struct instr_place *place, size_t nr,
+		      struct instr_distance distance, struct instr_err *err)
+{
+	CLEAN(free) struct instr_place *kept = calloc(nr + 1, sizeof(*kept));
+	CLEAN(plan) struct instr_plan *all = NULL;
+	size_t nr_kept = 0;
+	int code;
+
+	if (!kept)
+		return -ENOMEM;
+	code = instr_plan_time(host->file, place, nr, distance, &all, err);
+	if (code)
+		return code;
+	for (size_t i = 0; i < nr; i++) {
+		if (!traps_anywhere(all, place[i].func))
+			kept[nr_kept++] = place[i];
+	}
+	return instr_plan_time(host->file, kept, nr_kept, distance, &host->plan, err);
+}
+
 static int plan_at(struct host *host, const struct instr_place *place, size_t nr,
 		   struct instr_distance distance, struct instr_err *err)
 {
 	int code = host->timed ?
-		   instr_plan_time(host->file, place, nr, distance, &host->plan, err) :
+		   plan_timed(host, place, nr, distance, err) :
 		   instr_plan_create(host->file, place, nr, distance, &host->plan, err);
 
 	if (!code)

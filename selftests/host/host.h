@@ -44,7 +44,10 @@ struct host {
 int host_prepare(struct host *host, const char *path, const char *const *globs,
 		 size_t nr_globs, uint64_t load, struct instr_distance distance,
 		 struct instr_err *err);
-/* The same, but functions are timed: all hosts that are have their frames in common. */
+/*
+ * The same, but functions are timed, those that need no trap, which threads that begin or
+ * end have blocked: all hosts that are timed have their frames in common.
+ */
 int host_prepare_timed(struct host *host, const char *path, const char *const *globs,
 		       size_t nr_globs, uint64_t load, struct instr_distance distance,
 		       struct instr_err *err);

@@ -17,7 +17,7 @@ import tempfile
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 OUT = os.path.join(TOP, "build", "host")
-HOSTED = re.compile(r"(\d+) (.*): (\d+) functions, (\d+) calls, (\d+) traps\n")
+HOSTED = re.compile(r"(\d+) (.*): (\d+) functions, (\d+) calls, (\d+) traps(, .*)?\n")
 
 
 class Log:

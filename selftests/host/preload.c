@@ -4,9 +4,11 @@
  * that a program starts with, in the process itself, and lets the program run.
  *
  *	INSTR_HOST=cc1:libc.so.6	the files, by the last part of their paths
+ *	INSTR_HOST_TIME=1		functions are timed, not only counted
  *	INSTR_HOST_LOG=/tmp/log		where a process that exits says what it did:
  *
  *	PID NAME: N functions, N calls, N traps
+ *	PID NAME: N functions, N calls, N traps, N returns, N left otherwise, N inside
  *	PID NAME: what went wrong
  *
  * Programs that it execs do the same, if they are given the environment; a fork
@@ -42,6 +44,7 @@ static struct mapped mapped[HOSTS_MAX];
 static struct host host[HOSTS_MAX];
 static size_t nr_mapped, nr_hosts;
 static char log_path[PATH_MAX];
+static bool is_timed;
 
 static const char *base_name(const char *path)
 {
@@ -126,12 +129,13 @@ static bool has_threads(void)
 static void prepare_all(void)
 {
 	const char *const all = "*";
+	__typeof__(host_prepare) *prepare = is_timed ? host_prepare_timed : host_prepare;
 
 	for (size_t i = 0; i < nr_mapped; i++) {
 		struct instr_err err = { 0 };
 
-		if (host_prepare(&host[nr_hosts], mapped[i].path, &all, 1, mapped[i].load,
-				 HOST_ANYWHERE, &err))
+		if (prepare(&host[nr_hosts], mapped[i].path, &all, 1, mapped[i].load,
+			    HOST_ANYWHERE, &err))
 			report("%s", err.text);
 		else
 			nr_hosts++;
@@ -159,6 +163,7 @@ static void begin(void)
 	int saved = errno;
 
 	log_choose();
+	is_timed = getenv("INSTR_HOST_TIME") != NULL;
 	if (list)
 		dl_iterate_phdr(collect, list);
 	if (nr_mapped && has_threads())
@@ -191,10 +196,39 @@ static uint64_t nr_calls(void)
 	return nr;
 }
 
+static void add_times(const struct host *from, uint64_t *exits)
+{
+	static struct instr_times times;
+
+	for (size_t i = 0; i < from->plan->nr_places; i++) {
+		host_times(from, instr_plan_place(from->plan, i), &times);
+		for (size_t j = 0; j < INSTR_EXIT_MAX; j++)
+			exits[j] += times.exits[j];
+	}
+}
+
+/* Who is in these functions now, as this is called from one, is inside. */
+static void report_times(void)
+{
+	uint64_t exits[INSTR_EXIT_MAX] = { 0 }, calls = 0;
+
+	for (size_t i = 0; i < nr_hosts; i++)
+		add_times(&host[i], exits);
+	for (size_t j = 0; j < INSTR_EXIT_MAX; j++)
+		calls += exits[j];
+	report("%zu functions, %llu calls, %lu traps, %llu returns, %llu left otherwise, %llu inside",
+	       nr_functions(), (unsigned long long)calls, host_nr_traps(),
+	       (unsigned long long)exits[INSTR_EXIT_RETURN],
+	       (unsigned long long)(calls - exits[INSTR_EXIT_RETURN] - exits[INSTR_EXIT_INSIDE]),
+	       (unsigned long long)exits[INSTR_EXIT_INSIDE]);
+}
+
 __attribute__((destructor))
 static void end(void)
 {
-	if (nr_hosts)
+	if (nr_hosts && is_timed)
+		report_times();
+	else if (nr_hosts)
 		report("%zu functions, %llu calls, %lu traps", nr_functions(),
 		       (unsigned long long)nr_calls(), host_nr_traps());
 }

@@ -19,6 +19,7 @@
 #include "clean.h"
 #include "err.h"
 #include "file.h"
+#include "insn.h"
 #include "timing.h"
 
 #define JUMP_LEN 5
@@ -95,6 +96,19 @@ static uint8_t targets_behind(const struct exits_part *part, uint64_t start)
 	return bits;
 }
 
+/* A call comes back to the text, into the jump. */
+static bool calls_before(const struct timed *timed, const struct instr_plan_site *site,
+			 const struct exit *exit)
+{
+	for (size_t i = 0; i < site->nr_moved; i++) {
+		if (site_vaddr(timed, site) + site->moved[i].old_at >= exit->vaddr)
+			return false;
+		if (site->moved[i].kind == INSN_CALL || site->moved[i].kind == INSN_CALL_INDIRECT)
+			return true;
+	}
+	return true;
+}
+
 static bool plan_jump(const struct timed *timed, const struct exits *exits,
 		      const struct exit *exit, uint64_t start, struct instr_plan_site *site)
 {
@@ -102,7 +116,7 @@ static bool plan_jump(const struct timed *timed, const struct exits *exits,
 
 	site_plan_inside(timed->text, place_at(timed, part, start),
 			 targets_behind(part, start), site);
-	return site->how == INSTR_HOW_JUMP && site_end(timed, site) > exit->vaddr &&
+	return site->how == INSTR_HOW_JUMP && !calls_before(timed, site, exit) &&
 	       set_exits(timed, exits, site);
 }
 

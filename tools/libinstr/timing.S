@@ -61,6 +61,7 @@ timing_holes:
 	.balign 16
 	.globl timing_code, timing_code_end, timing_holes, timing_holes_end
 	.globl timing_enter, timing_enter_fast, timing_leave, timing_unwind
+	.hidden timing_code
 timing_code:
 pool_lane_len:	.quad 0
 pool_nr_groups:	.quad 0
