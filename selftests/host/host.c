@@ -302,7 +302,8 @@ void host_times(const struct host *host, const struct instr_plan_site *site,
 	const struct instr_plan *plan = host->plan;
 
 	memset(ret, 0, sizeof(*ret));
-	instr_times_add(ret, plan, site, slab_data(host) + plan->data_len + plan->kept_len);
+	instr_times_add(ret, plan, site, slab_data(host) + plan->data_len + plan->kept_len,
+			frames);
 }
 
 const struct instr_plan_site *host_site(const struct host *host, const char *name)
@@ -327,7 +328,7 @@ static bool traps_anywhere(const struct instr_plan *plan, size_t func)
 	return false;
 }
 
-/* Plans once to find out who needs a trap, and again without those. */
+/* Without traps: plans once to find out who needs one, and again without those. */
 static int plan_timed(struct host *host, const struct instr_place *place, size_t nr,
 		      struct instr_distance distance, struct instr_err *err)
 {
@@ -342,7 +343,7 @@ static int plan_timed(struct host *host, const struct instr_place *place, size_t
 	if (code)
 		return code;
 	for (size_t i = 0; i < nr; i++) {
-		if (!traps_anywhere(all, place[i].func))
+		if (host->traps || !traps_anywhere(all, place[i].func))
 			kept[nr_kept++] = place[i];
 	}
 	return instr_plan_time(host->file, kept, nr_kept, distance, &host->plan, err);
@@ -417,12 +418,12 @@ int host_prepare(struct host *host, const char *path, const char *const *globs,
 }
 
 int host_prepare_timed(struct host *host, const char *path, const char *const *globs,
-		       size_t nr_globs, uint64_t load, struct instr_distance distance,
-		       struct instr_err *err)
+		       size_t nr_globs, uint64_t load, bool traps, struct instr_err *err)
 {
 	memset(host, 0, sizeof(*host));
 	host->timed = true;
-	return prepare(host, path, globs, nr_globs, load, distance, err);
+	host->traps = traps;
+	return prepare(host, path, globs, nr_globs, load, HOST_ANYWHERE, err);
 }
 
 void host_leave(struct host *host)

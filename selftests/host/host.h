@@ -29,7 +29,7 @@ struct host {
 	struct instr_plan *plan;
 	uint8_t *base;		/* the address of position 0 */
 	uint8_t *slab, *annex;
-	bool timed;
+	bool timed, traps;
 	struct host *next;
 };
 
@@ -45,12 +45,12 @@ int host_prepare(struct host *host, const char *path, const char *const *globs,
 		 size_t nr_globs, uint64_t load, struct instr_distance distance,
 		 struct instr_err *err);
 /*
- * The same, but functions are timed, those that need no trap, which threads that begin or
- * end have blocked: all hosts that are timed have their frames in common.
+ * The same, somewhere, but functions are timed: all hosts that are timed have their frames
+ * in common. Without @traps, which threads that begin or end have blocked, only functions
+ * that need none.
  */
 int host_prepare_timed(struct host *host, const char *path, const char *const *globs,
-		       size_t nr_globs, uint64_t load, struct instr_distance distance,
-		       struct instr_err *err);
+		       size_t nr_globs, uint64_t load, bool traps, struct instr_err *err);
 /* With @probes: shows them, else the file's own text. Pages are never left writable. */
 void host_show(const struct host *host, bool probes);
 /* Forgets a host that shows nothing; nobody is in its slab. */

@@ -126,16 +126,21 @@ static bool has_threads(void)
 	return stat("/proc/self/task", &tasks) || tasks.st_nlink != 3;
 }
 
-static void prepare_all(void)
+static int prepare(struct host *new, const struct mapped *from, struct instr_err *err)
 {
 	const char *const all = "*";
-	__typeof__(host_prepare) *prepare = is_timed ? host_prepare_timed : host_prepare;
 
+	if (is_timed)
+		return host_prepare_timed(new, from->path, &all, 1, from->load, false, err);
+	return host_prepare(new, from->path, &all, 1, from->load, HOST_ANYWHERE, err);
+}
+
+static void prepare_all(void)
+{
 	for (size_t i = 0; i < nr_mapped; i++) {
 		struct instr_err err = { 0 };
 
-		if (prepare(&host[nr_hosts], mapped[i].path, &all, 1, mapped[i].load,
-			    HOST_ANYWHERE, &err))
+		if (prepare(&host[nr_hosts], &mapped[i], &err))
 			report("%s", err.text);
 		else
 			nr_hosts++;

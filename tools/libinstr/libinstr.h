@@ -295,8 +295,6 @@ struct instr_plan {
 	uint64_t kept_len;	/* bytes behind the data: a word for each cell */
 	uint64_t times_len;	/* bytes behind that, and ... */
 	uint64_t frames_len;	/* ... what each process has beside: see timing.h */
-	uint64_t lane_len;	/* bytes of a lane of the times */
-	uint64_t nr_groups;	/* of buckets, behind the lanes */
 	int64_t slab_start;	/* position; page-aligned, as the lengths are */
 	int64_t annex_start;	/* the same, where annex_len is not 0 */
 	uint64_t annex_len;
@@ -403,11 +401,13 @@ struct instr_times {
 };
 
 /*
- * Adds what the slab's times, of plan->times_len bytes at @times, say of @site. Calls
- * without an exit are counted as INSTR_EXIT_INSIDE: the caller knows what became of them.
+ * Adds what the slab's times, of plan->times_len bytes at @times, and the process's frames,
+ * of plan->frames_len bytes, say of @site. Calls without an exit are counted as
+ * INSTR_EXIT_INSIDE: the caller knows what became of them.
  */
 void instr_times_add(struct instr_times *sum, const struct instr_plan *plan,
-		     const struct instr_plan_site *site, const void *times);
+		     const struct instr_plan_site *site, const void *times,
+		     const void *frames);
 
 /*
  * The value that @part (0 to 1) of the exits are not above, within 1.6 %; 0 where there

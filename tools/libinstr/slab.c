@@ -69,10 +69,6 @@
 #define GATE_END	192
 #define TIMING_AT	GATE_END	/* as timing.S has it */
 
-/* Groups of buckets: some for each function, many for few. */
-#define GROUPS_MIN	65536
-#define GROUPS_EACH	8
-
 static const uint8_t descriptor_magic[8] = "\x7finstr\0\1";
 
 static uint64_t round_up(uint64_t len, uint64_t to)
@@ -323,10 +319,7 @@ int slab_lay_out(struct instr_plan *plan, struct instr_err *err)
 static void lay_out_times(struct instr_plan *plan, size_t nr_records)
 {
 	plan->data_len = page_up(counter_offset(0));
-	plan->lane_len = nr_records * sizeof(struct timing_record);
-	plan->nr_groups = GROUPS_MIN + GROUPS_EACH * nr_records;
-	plan->times_len = page_up(INSTR_LANES * plan->lane_len +
-				  (plan->nr_groups + 2) * TIMING_GROUP_LEN);
+	plan->times_len = page_up(nr_records * INSTR_LANES * sizeof(struct timing_record));
 	plan->frames_len = TIMING_FRAMES_LEN;
 }
 
@@ -347,7 +340,7 @@ int slab_lay_out_timed(struct instr_plan *plan, size_t nr_records, struct instr_
 uint64_t slab_layout_timed(const struct instr_plan *plan)
 {
 	const uint64_t common[] = { SLAB_LAYOUT_VERSION, plan->distance.top, plan->nr_cells,
-				    plan->lane_len };
+				    plan->times_len };
 
 	return hash_bytes(HASH_INIT, common, sizeof(common)) | 1;
 }
@@ -476,24 +469,17 @@ static void fill_gate(const struct instr_plan *plan, uint8_t *bytes)
 
 static void fill_timing(const struct instr_plan *plan, uint8_t *bytes)
 {
-	const struct timing_pool pool = { plan->lane_len, plan->nr_groups };
-	int64_t data = plan->slab_start + (int64_t)plan->code_len;
-	int64_t groups = data + (int64_t)(plan->data_len + plan->kept_len +
-					  INSTR_LANES * plan->lane_len);
-	const int64_t target[] = {
-		[TIMING_HOLE_FRAMES] = data + (int64_t)offsetof(struct instr_control, frames),
-		[TIMING_HOLE_GROUPS] = groups,
-	};
+	int64_t frames = plan->slab_start + (int64_t)plan->code_len +
+			 (int64_t)offsetof(struct instr_control, frames);
 
 	memcpy(bytes + TIMING_AT, timing_code, (size_t)(timing_code_end - timing_code));
-	memcpy(bytes + TIMING_AT, &pool, sizeof(pool));
-	for (const struct timing_hole *hole = timing_holes; hole < timing_holes_end; hole++) {
+	for (const uint16_t *hole = timing_holes; hole < timing_holes_end; hole++) {
 		struct emit emit = {
-			.bytes = bytes + TIMING_AT + hole->at,
-			.position = plan->slab_start + TIMING_AT + hole->at,
+			.bytes = bytes + TIMING_AT + *hole,
+			.position = plan->slab_start + TIMING_AT + *hole,
 		};
 
-		emit_relative(&emit, target[hole->what], hole->tail);
+		emit_relative(&emit, frames, 0);
 	}
 }
 
@@ -515,7 +501,8 @@ static void fill_site(const struct instr_plan *plan, const struct instr_plan_sit
 		.kept = data + (int64_t)(plan->data_len + site->kept),
 		.timing = plan->slab_start + TIMING_AT,
 		.record = data + (int64_t)(plan->data_len + plan->kept_len +
-					   site->record * sizeof(struct timing_record)),
+					   site->record * INSTR_LANES *
+					   sizeof(struct timing_record)),
 		.machine = machine_here(),
 		.shard_len = plan->shard_len,
 	};

@@ -12,7 +12,7 @@
 #define EXACT_BITS 5	/* values below 2^6 have a bucket each */
 
 _Static_assert(INSTR_BUCKETS == (TIMING_GROUPS + 1) * TIMING_GROUP_BUCKETS, "timing.S counts in groups");
-_Static_assert(sizeof(struct timing_record) == 256, "timing.S");
+_Static_assert(sizeof(struct timing_record) == 1 << TIMING_RECORD_BITS, "timing.S");
 _Static_assert(offsetof(struct timing_record, unwound) == 48 &&
 	       offsetof(struct timing_record, group) == 80, "timing.S");
 _Static_assert(offsetof(struct instr_control, frames) == 504, "timing.S");
@@ -62,19 +62,16 @@ static void add_buckets(uint64_t *to, const uint8_t *from, unsigned int nr)
 }
 
 /* See give_group in timing.S: group 0 has twice as many, the others begin with bucket 32. */
-static void add_histogram(struct instr_times *sum, const struct instr_plan *plan,
-			  const struct timing_record *record, const uint8_t *times)
+static void add_histogram(struct instr_times *sum, const struct timing_record *record,
+			  const uint8_t *frames)
 {
-	const uint8_t *groups = times + INSTR_LANES * plan->lane_len;
-	uint64_t end = plan->nr_groups * TIMING_GROUP_LEN;
-
 	for (unsigned int i = 0; i < TIMING_GROUPS; i++) {
 		uint64_t at = record->group[i];
 		unsigned int first = i ? TIMING_GROUP_BUCKETS : 0;
 
-		if (at && at <= end)
+		if (at >= TIMING_HEAD && at < TIMING_FRAMES)
 			add_buckets(sum->bucket + i * TIMING_GROUP_BUCKETS + first,
-				    groups + at + first * sizeof(uint64_t),
+				    frames + at + first * sizeof(uint64_t),
 				    2 * TIMING_GROUP_BUCKETS - first);
 	}
 }
@@ -100,8 +97,8 @@ static void add_range(struct instr_times *sum, const struct timing_record *recor
 		sum->min = min;
 }
 
-static void add_record(struct instr_times *sum, const struct instr_plan *plan,
-		       const struct timing_record *record, const uint8_t *times)
+static void add_record(struct instr_times *sum, const struct timing_record *record,
+		       const uint8_t *frames)
 {
 	const uint64_t *unwound = record->unwound;
 
@@ -118,19 +115,21 @@ static void add_record(struct instr_times *sum, const struct instr_plan *plan,
 	add_range(sum, record);
 	if (record->last)
 		sum->bucket[bucket_of(record->last - 1)]++;
-	add_histogram(sum, plan, record, times);
+	add_histogram(sum, record, frames);
 }
 
 void instr_times_add(struct instr_times *sum, const struct instr_plan *plan,
-		     const struct instr_plan_site *site, const void *times)
+		     const struct instr_plan_site *site, const void *times,
+		     const void *frames)
 {
-	for (uint64_t lane = 0; lane < INSTR_LANES; lane++) {
-		struct timing_record record;
+	struct timing_record record[INSTR_LANES];
+	uint64_t at = site->record * sizeof(record);
 
-		memcpy(&record, (const uint8_t *)times + lane * plan->lane_len +
-		       site->record * sizeof(record), sizeof(record));
-		add_record(sum, plan, &record, times);
-	}
+	if (at + sizeof(record) > plan->times_len)
+		return;
+	memcpy(record, (const uint8_t *)times + at, sizeof(record));
+	for (size_t lane = 0; lane < INSTR_LANES; lane++)
+		add_record(sum, &record[lane], frames);
 }
 
 /* The middle of a bucket is within 1/64 of what is in it. */

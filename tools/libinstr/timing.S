@@ -30,6 +30,7 @@
 
 #define HEAD_BLOCKS	TIMING_HEAD
 #define HEAD_MISSED	(TIMING_HEAD + 8)
+#define HEAD_GROUPS	(TIMING_HEAD + 16)
 #define HEAD_NOBODY	(TIMING_HEAD + 64)
 
 #define PAGE_BLOCK	(TIMING_PAGES + 8)
@@ -63,16 +64,12 @@ timing_holes:
 	.globl timing_enter, timing_enter_fast, timing_leave, timing_unwind
 	.hidden timing_code
 timing_code:
-pool_lane_len:	.quad 0
-pool_nr_groups:	.quad 0
 
-/*
- * A displacement that is filled in with the slab: it ends \after bytes before the end of
- * the instruction that was just written.
- */
-.macro HOLE what, after=0
+/* control.frames; where that is, is filled in with the slab. */
+.macro LOAD_FRAMES to
+	mov	0x7fffffff(%rip), \to
 	.pushsection .rodata.timing_holes, "a"
-	.short	.Lhole\@ - timing_code - 4 - \after, \what, \after
+	.short	.Lhole\@ - timing_code - 4
 	.popsection
 .Lhole\@:
 .endm
@@ -84,8 +81,7 @@ pool_nr_groups:	.quad 0
  * that the gate is open; where it isn't, this may be a vfork child.
  */
 .macro FRAMES out
-	mov	0x7fffffff(%rip), %rsi
-	HOLE	TIMING_HOLE_FRAMES
+	LOAD_FRAMES %rsi
 	test	$1, %sil
 	jz	.Lshut\@
 .Lopen\@:
@@ -158,7 +154,7 @@ pool_nr_groups:	.quad 0
 	LANE	.Lshared\@
 	cmpq	$0, FRAME_RECORD(%rcx)
 	jne	.Lreused\@
-	imul	pool_lane_len(%rip), %rdx
+	shl	$TIMING_RECORD_BITS, %rdx
 	incq	RECORD_CALLS(%rax,%rdx)
 .Lcounted\@:
 	mov	THREAD_INNER(%rsi), %rdx
@@ -186,7 +182,7 @@ pool_nr_groups:	.quad 0
 	jne	.Lreused\@
 .Lfresh\@:
 	mov	THREAD_LANE(%rsi), %rdx
-	imul	pool_lane_len(%rip), %rdx
+	shl	$TIMING_RECORD_BITS, %rdx
 	lock incq RECORD_CALLS(%rax,%rdx)
 	jmp	.Lcounted\@
 .Lreused\@:
@@ -291,10 +287,12 @@ timing_enter_fast:
 	test	%eax, %eax
 	jz	.Lgroup\@
 .Lgiven\@:
-	lea	0x7fffffff(%rip), %rdx
-	HOLE	TIMING_HOLE_GROUPS
+	LOAD_FRAMES %rdx
+	and	$-2, %rdx
+	jz	.Lnone\@
 	add	%rdx, %rax
 	\lock incq (%rax,%rdi,8)
+.Lnone\@:
 
 	.pushsection .rodata, 1
 .Ltop\@:
@@ -326,7 +324,7 @@ timing_leave:
 	/* What was entered before we came has none, and then it may be another's. */
 	cmp	%r8, FRAME_RECORD(%rcx)
 	jne	.Lleave_out
-	imul	pool_lane_len(%rip), %rdx
+	shl	$TIMING_RECORD_BITS, %rdx
 	add	%rdx, %r8
 	cmp	%rcx, THREAD_INNER(%rsi)
 	jne	.Lleave_unwound
@@ -387,7 +385,7 @@ timing_leave:
 	cmp	%r8, FRAME_RECORD(%rcx)
 	jne	.Lleave_out
 	mov	THREAD_LANE(%rsi), %rax
-	imul	pool_lane_len(%rip), %rax
+	shl	$TIMING_RECORD_BITS, %rax
 	add	%rax, %r8
 	mov	FRAME_CALLER(%rcx), %rax
 	cmp	%rcx, THREAD_INNER(%rsi)
@@ -511,7 +509,7 @@ reap_frame:
 	test	%r8, %r8
 	jz	2f
 	mov	THREAD_LANE(%rsi), %rax
-	imul	pool_lane_len(%rip), %rax
+	shl	$TIMING_RECORD_BITS, %rax
 	add	%rax, %r8
 	mov	FRAME_TIME(%rcx), %rax
 	/* Another thread's, which had the same stack. */
@@ -573,8 +571,7 @@ find_sure:
 	je	1f
 	testb	$THREAD_LEFT, (%rsi)
 	jz	3f
-1:	mov	0x7fffffff(%rip), %rsi
-	HOLE	TIMING_HOLE_FRAMES
+1:	LOAD_FRAMES %rsi
 	test	%rsi, %rsi
 	jz	2f
 	or	$1, %rsi
@@ -700,30 +697,27 @@ find_page:
 	ret
 
 /*
- * EAX: where group number RCX of the record R8 begins, behind the first group; but for
- * number 0 it has only the buckets from 32 on. Changes RDX.
+ * EAX: where group number RCX of the record R8 begins in the frames; but for number 0 it
+ * has only the buckets from 32 on. Changes RDX.
  */
 give_group:
+	LOAD_FRAMES %rdx
+	and	$-2, %rdx
+	jz	2f
 	push	%rdi
-	lea	0x7fffffff(%rip), %rdx
-	HOLE	TIMING_HOLE_GROUPS
 	xor	%edi, %edi
 	cmp	$1, %ecx
 	adc	$1, %edi
 	mov	%rdi, %rax
-	lock xadd %rax, (%rdx)
-	add	%rdi, %rax
-	cmp	pool_nr_groups(%rip), %rax
-	ja	1f
-	sub	%rdi, %rax
-	inc	%eax
+	lock xadd %rax, HEAD_GROUPS(%rdx)
+	cmp	$TIMING_GROUPS_MAX, %rax
+	jae	1f
 	shl	$8, %eax
 	cmp	$1, %ecx
-	sbb	%edx, %edx
-	not	%edx
-	and	$-256, %edx
-	add	%edx, %eax
-	mov	%eax, %edi
+	sbb	%edi, %edi
+	not	%edi
+	and	$-256, %edi
+	lea	TIMING_GROUPS_AT(%rax,%rdi), %edi
 	xor	%eax, %eax
 	lock cmpxchg %edi, RECORD_GROUP(%r8,%rcx,4)
 	cmove	%edi, %eax
@@ -731,11 +725,9 @@ give_group:
 	ret
 	/* All that finds none goes behind the last. */
 1:	neg	%rdi
-	lock addq %rdi, (%rdx)
-	mov	pool_nr_groups(%rip), %eax
-	inc	%eax
-	shl	$8, %eax
+	lock addq %rdi, HEAD_GROUPS(%rdx)
 	pop	%rdi
+2:	mov	$(TIMING_GROUPS_AT + 256 * (TIMING_GROUPS_MAX + 2)), %eax
 	ret
 
 	.subsection 1

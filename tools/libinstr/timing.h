@@ -5,7 +5,7 @@
  *
  * Frames of a process (control.frames), common to all of its slabs:
  *
- *	| threads | head | stack pages | blocks of frames
+ *	| threads | head | stack pages | groups of buckets | blocks of frames
  *
  * A function that was entered and not left has a *frame*, which is found by where its
  * return address lies: not by who runs, or in which order. So coroutines, threads that
@@ -18,14 +18,13 @@
  * A thread knows its innermost frame, each frame that of its caller, which is what self
  * times need, and by which frames are found that were left by no return.
  *
- * Times of a slab:
+ * Times of a slab: records, one of each lane for each function. A thread with a lane of its
+ * own needs no locks there. A histogram is log-linear: 32 buckets for each power of two, so
+ * that a bucket is no wider than a 32nd of its values, as in HdrHistogram (Gil Tene). The
+ * buckets of one power are a group, which a record gets when it needs it.
  *
- *	| lane 0: a record for each function | lane 1 ... | groups
- *
- * A thread with a lane of its own needs no locks there. A histogram is log-linear: 32
- * buckets for each power of two, so that a bucket is no wider than a 32nd of its values,
- * as in HdrHistogram (Gil Tene). The buckets of one power are a group, which a record gets
- * when it needs it; the first word of all is how many were given.
+ * A frame may be ended by the code of another slab: what it writes to does not depend on
+ * whose code it is.
  */
 #ifndef LIBINSTR_TIMING_H
 #define LIBINSTR_TIMING_H
@@ -39,12 +38,14 @@
 #define TIMING_BLOCKS		(3 << (TIMING_PAGE_BITS - 2))	/* the table never fills */
 #define TIMING_HEAD		0x40000
 #define TIMING_PAGES		0x41000
-#define TIMING_FRAMES		0xc1000
+#define TIMING_GROUPS_AT	0xc1000
+#define TIMING_GROUPS_MAX	0x3fff0		/* and some more, for what finds none */
+#define TIMING_FRAMES		0x40c1000
 /* Frames of a stack that is not aligned may reach beyond their block. */
 #define TIMING_FRAMES_LEN	(TIMING_FRAMES + TIMING_BLOCKS * TIMING_BLOCK_LEN + 0x1000)
 
+#define TIMING_RECORD_BITS	8		/* of its length */
 #define TIMING_GROUP_BUCKETS	32
-#define TIMING_GROUP_LEN	256ULL
 #define TIMING_GROUPS		44		/* of a record: up to 2^49 ticks */
 
 /* What timing_unwind is told, and numbers of struct timing_record: @unwound */
@@ -52,10 +53,6 @@
 #define TIMING_EXCEPTION	1
 #define TIMING_THREAD_END	2
 #define TIMING_CATCH		3		/* only told */
-
-/* struct timing_hole */
-#define TIMING_HOLE_FRAMES	0	/* control.frames */
-#define TIMING_HOLE_GROUPS	1	/* where the groups begin */
 
 #ifndef __ASSEMBLER__
 
@@ -67,7 +64,8 @@
 struct timing_head {
 	uint64_t nr_blocks;
 	uint64_t missed;	/* entries that got no frame, as there are too many stacks */
-	uint64_t pad[6];
+	uint64_t nr_groups;	/* that were given */
+	uint64_t pad[5];
 	struct instr_thread nobody;	/* for those that have no entry */
 };
 
@@ -94,25 +92,13 @@ struct timing_record {
 	uint64_t max, not_min;	/* the complement: 0 is larger than all */
 	uint64_t unwound[3];	/* exits that were no returns */
 	uint64_t last;		/* time of an exit that is in no bucket yet, and 1; 0: none */
-	/* Where each group is, behind the first, in bytes; 0: not given; see give_group. */
+	/* Where each group is in the frames; 0: it was not given; see give_group. */
 	uint32_t group[TIMING_GROUPS];
 };
 
-/* The code: numbers come first. */
-struct timing_pool {
-	uint64_t lane_len;
-	uint64_t nr_groups;	/* beside the first; two more are for what found none */
-};
-
-/* A displacement in the code, of an instruction that goes on for @tail bytes behind it. */
-struct timing_hole {
-	uint16_t at;
-	uint16_t what;		/* TIMING_HOLE_* */
-	uint16_t tail;
-};
-
+/* The code, and where in it displacements to control.frames are. */
 extern const uint8_t timing_code[], timing_code_end[];
-extern const struct timing_hole timing_holes[], timing_holes_end[];
+extern const uint16_t timing_holes[], timing_holes_end[];
 extern const uint8_t timing_enter[], timing_enter_fast[], timing_leave[], timing_unwind[];
 
 #endif

@@ -146,7 +146,7 @@ struct instr_control {
 #define INSTR_THREAD_LEFT	1	/* flag: of a thread that ended; for one with the same FS base */
 
 /* Lane 0 is for all threads that got no lane of their own. */
-#define INSTR_LANES		16
+#define INSTR_LANES		8
 
 /**
  * struct instr_thread - an entry of the table of threads
@@ -508,10 +508,10 @@ struct instr_pointers {
  * @ptr: address of where to put them
  * @out_address: where byte 0 of the times, or frames, lies in the process
  *
- * What has never been written to is zero. The times of a space that is gone are what
- * they were when it ended; its frames are not kept. The process may write both itself.
+ * What has never been written to is zero. Of a space that is gone they are what they were
+ * when it ended. The process may write both itself.
  *
- * ENXIO: there is no such slab, no times, or no frames (any more).
+ * ENXIO: there is no such slab, no times, or no frames.
  */
 struct instr_times_read {
 	__u32 size;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Functions that leave others by exceptions; "timed_" are those that are timed. */
+#ifndef THROWS_H
+#define THROWS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Each returns 0, or what went wrong. */
+int throws_through(int frames);			/* timed_frame: @frames + 1 calls, exceptions */
+int throws_again(int frames);			/* caught and rethrown in each frame */
+int throws_in_cleanup(int frames);		/* a destructor of each frame throws and catches */
+int throws_through_c(int frames);		/* timed_sort_compare, called by qsort(3) */
+int throws_in_handler(void);			/* out of a handler of SIGSEGV */
+int throws_later(int frames);			/* as std::exception_ptr, in another thread */
+int throws_and_calls(int frames);		/* what is called behind the catch returns */
+
+int timed_c_frame(int frames, int (*last)(int), int arg);	/* throws_c.c */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

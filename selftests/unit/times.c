@@ -1,0 +1,608 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Timed functions, in this process: every entry has one exit, of the right kind, and
+ * times that can be. What unwinds is in libgcc_s and libstdc++.
+ */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "clean.h"
+#include "host.h"
+#include "tap.h"
+#include "throws.h"
+
+#define TIMED __attribute__((noinline, noclone, used))
+#define KEEP __asm__ volatile("")
+
+static struct host self, unwinder, runtime;
+
+/* ---- what was measured -------------------------------------------------------- */
+
+static struct instr_times times_of(const char *name)
+{
+	const struct instr_plan_site *site = host_site(&self, name);
+	struct instr_times times = { 0 };
+
+	if (!CHECK(site && site->how != INSTR_HOW_REFUSED))
+		printf("# %s: %s\n", name, site ? instr_reason_text(site->reason) : "unknown");
+	else
+		host_times(&self, site, &times);
+	return times;
+}
+
+static uint64_t in_buckets(const struct instr_times *times)
+{
+	uint64_t nr = 0;
+
+	for (size_t i = 0; i < INSTR_BUCKETS; i++)
+		nr += times->bucket[i];
+	return nr;
+}
+
+/* What came to @name since @before. */
+static void check_exits(const char *name, const struct instr_times *before, uint64_t calls,
+			enum instr_exit kind, uint64_t of_kind)
+{
+	struct instr_times now = times_of(name);
+	uint64_t got = now.exits[kind] - before->exits[kind];
+	uint64_t inside = now.exits[INSTR_EXIT_INSIDE] - before->exits[INSTR_EXIT_INSIDE];
+	uint64_t returns = now.exits[INSTR_EXIT_RETURN] - before->exits[INSTR_EXIT_RETURN];
+
+	if (!CHECK(now.calls - before->calls == calls) || !CHECK(got == of_kind) ||
+	    !CHECK(returns == (kind == INSTR_EXIT_RETURN ? of_kind : calls - of_kind)) ||
+	    !CHECK(inside == 0) ||
+	    !CHECK(in_buckets(&now) == now.calls - now.exits[INSTR_EXIT_INSIDE]))
+		printf("# %s: %lu calls, %lu %s, %lu returns, %ld inside\n", name,
+		       now.calls - before->calls, got, instr_exit_name(kind), returns,
+		       (long)inside);
+}
+
+/* Calls @run, in which @name is called and left as said. */
+#define EXPECT_EXITS(name, calls, kind, of_kind, run) do {		\
+	struct instr_times __before = times_of(name);			\
+	run;								\
+	check_exits(name, &__before, calls, kind, of_kind);		\
+} while (0)
+
+/* ---- returns ------------------------------------------------------------------ */
+
+TIMED long timed_leaf(long x)
+{
+	KEEP;
+	return 3 * x + 1;
+}
+
+TIMED long timed_caller(long nr)
+{
+	long sum = 0;
+
+	for (long i = 0; i < nr; i++)
+		sum += timed_leaf(i);
+	KEEP;
+	return sum;
+}
+
+TIMED long timed_deep(long depth)
+{
+	long below;
+
+	if (!depth)
+		return timed_leaf(1) != 4;
+	below = timed_deep(depth - 1);
+	KEEP;
+	return below + 1;
+}
+
+TIMED long timed_odd(long x);
+
+TIMED long timed_even(long x)
+{
+	long value = x ? timed_odd(x - 1) : 1;
+
+	KEEP;
+	return value;
+}
+
+TIMED long timed_odd(long x)
+{
+	long value = x ? timed_even(x - 1) : 0;
+
+	KEEP;
+	return value;
+}
+
+static void returns(void)
+{
+	struct instr_times leaf, caller;
+
+	EXPECT_EXITS("timed_leaf", 1000, INSTR_EXIT_RETURN, 1000, CHECK(timed_caller(1000)));
+	leaf = times_of("timed_leaf");
+	caller = times_of("timed_caller");
+	CHECK(leaf.total == leaf.self && leaf.min <= leaf.max && leaf.total >= 1000 * leaf.min);
+	CHECK(caller.total >= leaf.total && caller.self == caller.total - leaf.total);
+	CHECK(caller.max == caller.min && caller.max == caller.total);
+}
+
+static void recursion(void)
+{
+	struct instr_times deep;
+
+	EXPECT_EXITS("timed_deep", 100001, INSTR_EXIT_RETURN, 100001,
+		     CHECK(timed_deep(100000) == 100000));
+	deep = times_of("timed_deep");
+	/* Each of them has all that are deeper as its callees. */
+	CHECK(deep.self <= deep.max && deep.total > deep.max);
+	EXPECT_EXITS("timed_even", 501, INSTR_EXIT_RETURN, 501, CHECK(timed_even(1000)));
+	EXPECT_EXITS("timed_odd", 500, INSTR_EXIT_RETURN, 500, CHECK(timed_even(999) == 0));
+}
+
+static uint64_t sleep_ticks;
+
+TIMED void timed_sleep(long microseconds)
+{
+	uint64_t begin = __builtin_ia32_rdtsc();
+
+	usleep((useconds_t)microseconds);
+	sleep_ticks += __builtin_ia32_rdtsc() - begin;
+}
+
+TIMED void timed_sleeper(void)
+{
+	for (int i = 0; i < 20; i++)
+		timed_sleep(i < 19 ? 200 : 20000);
+	KEEP;
+}
+
+static bool about(uint64_t got, uint64_t want)
+{
+	return got >= want && got - want < want / 50 + 20000;
+}
+
+static void durations(void)
+{
+	struct instr_times sleep, sleeper;
+	uint64_t half, most;
+
+	timed_sleeper();
+	sleep = times_of("timed_sleep");
+	sleeper = times_of("timed_sleeper");
+	half = instr_times_quantile(&sleep, 0.5);
+	most = instr_times_quantile(&sleep, 1);
+	CHECK(about(sleep.total, sleep_ticks));
+	CHECK(sleeper.self < sleeper.total / 10);
+	CHECK(half >= sleep.min && half < sleep.max / 4);
+	CHECK(most <= sleep.max && most >= sleep.max - sleep.max / 32);
+}
+
+/* ---- exceptions --------------------------------------------------------------- */
+
+static void exceptions(void)
+{
+	static const int depths[] = { 0, 1, 16, 1000 };
+
+	for (size_t i = 0; i < sizeof(depths) / sizeof(depths[0]); i++) {
+		int depth = depths[i];
+		uint64_t nr = (uint64_t)depth + 1;
+
+		EXPECT_EXITS("timed_frame", nr, INSTR_EXIT_EXCEPTION, nr,
+			     CHECK(!throws_through(depth)));
+		EXPECT_EXITS("timed_rethrower", nr, INSTR_EXIT_EXCEPTION, nr,
+			     CHECK(!throws_again(depth)));
+		EXPECT_EXITS("timed_cleaned", nr, INSTR_EXIT_EXCEPTION, nr,
+			     CHECK(!throws_in_cleanup(depth)));
+		EXPECT_EXITS("timed_small_throw", nr, INSTR_EXIT_EXCEPTION, nr,
+			     CHECK(!throws_in_cleanup(depth)));
+		EXPECT_EXITS("timed_returns", nr, INSTR_EXIT_RETURN, nr,
+			     CHECK(!throws_in_cleanup(depth)));
+		EXPECT_EXITS("timed_c_frame", nr, INSTR_EXIT_EXCEPTION, nr,
+			     CHECK(!throws_through_c(depth)));
+		EXPECT_EXITS("timed_frame", nr, INSTR_EXIT_EXCEPTION, nr,
+			     CHECK(!throws_later(depth)));
+		EXPECT_EXITS("timed_returns", 10, INSTR_EXIT_RETURN, 10,
+			     CHECK(!throws_and_calls(depth)));
+	}
+}
+
+static void many_exceptions(void)
+{
+	EXPECT_EXITS("timed_frame", 17 * 20000, INSTR_EXIT_EXCEPTION, 17 * 20000,
+		     for (int i = 0; i < 20000; i++) throws_through(16));
+}
+
+static void *throw_often(void *wrong)
+{
+	for (int i = 0; i < 500; i++)
+		*(int *)wrong |= throws_through(i % 20) | throws_in_cleanup(i % 3);
+	return NULL;
+}
+
+#define THROWERS 20	/* more than there are lanes */
+
+static void exceptions_in_all_threads(void)
+{
+	pthread_t thread[THROWERS];
+	int wrong[THROWERS] = { 0 };
+	uint64_t nr = 0;
+
+	for (int i = 0; i < 500; i++)
+		nr += (uint64_t)(i % 20) + 1;
+	EXPECT_EXITS("timed_frame", THROWERS * nr, INSTR_EXIT_EXCEPTION, THROWERS * nr, {
+		for (int i = 0; i < THROWERS; i++)
+			CHECK(!pthread_create(&thread[i], NULL, throw_often, &wrong[i]));
+		for (int i = 0; i < THROWERS; i++) {
+			pthread_join(thread[i], NULL);
+			CHECK(!wrong[i]);
+		}
+	});
+}
+
+/* ---- longjmp ------------------------------------------------------------------ */
+
+static volatile long never_jumped = -1;
+static jmp_buf jump;
+static sigjmp_buf signal_jump;
+
+TIMED long timed_jumper(long depth)
+{
+	long below;
+
+	if (depth == never_jumped)
+		return 0;
+	if (!depth)
+		longjmp(jump, 1);
+	below = timed_jumper(depth - 1);
+	KEEP;
+	return below + 1;
+}
+
+static void jump_out(long depth)
+{
+	if (!setjmp(jump))
+		timed_jumper(depth);
+}
+
+static void longjmps(void)
+{
+	static const long depths[] = { 0, 1, 10, 999 };
+
+	for (size_t i = 0; i < sizeof(depths) / sizeof(depths[0]); i++) {
+		uint64_t nr = (uint64_t)depths[i] + 1;
+
+		EXPECT_EXITS("timed_jumper", 100 * nr, INSTR_EXIT_LONGJMP, 100 * nr, {
+			for (int j = 0; j < 100; j++)
+				jump_out(depths[i]);
+			timed_leaf(0);
+		});
+	}
+}
+
+TIMED long timed_interrupted(void)
+{
+	raise(SIGUSR1);
+	KEEP;
+	return 0;
+}
+
+TIMED void timed_handler(int signal)
+{
+	(void)signal;
+	timed_leaf(1);
+	siglongjmp(signal_jump, 1);
+}
+
+static void jump_out_of_handlers(bool alternate)
+{
+	char *memory = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+	stack_t stack = { .ss_sp = memory, .ss_size = 1 << 16,
+			  .ss_flags = alternate ? 0 : SS_DISABLE };
+	struct sigaction action = { .sa_handler = timed_handler,
+				    .sa_flags = alternate ? SA_ONSTACK : 0 };
+
+	sigaltstack(&stack, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	for (int i = 0; i < 1000; i++) {
+		if (!sigsetjmp(signal_jump, 1))
+			timed_interrupted();
+		timed_leaf(2);
+	}
+	stack.ss_flags = SS_DISABLE;
+	sigaltstack(&stack, NULL);
+	munmap(memory, 1 << 16);
+}
+
+static void siglongjmps(void)
+{
+	EXPECT_EXITS("timed_interrupted", 1000, INSTR_EXIT_LONGJMP, 1000,
+		     jump_out_of_handlers(false));
+	EXPECT_EXITS("timed_handler", 1000, INSTR_EXIT_LONGJMP, 1000,
+		     jump_out_of_handlers(false));
+	EXPECT_EXITS("timed_interrupted", 1000, INSTR_EXIT_LONGJMP, 1000,
+		     jump_out_of_handlers(true));
+	EXPECT_EXITS("timed_leaf", 2000, INSTR_EXIT_RETURN, 2000, jump_out_of_handlers(true));
+}
+
+/* ---- threads ------------------------------------------------------------------ */
+
+TIMED void *timed_thread(void *arg)
+{
+	long value = timed_caller((long)arg);
+
+	KEEP;
+	return (void *)value;
+}
+
+static void run_threads(int rounds, int nr)
+{
+	pthread_t thread[32];
+
+	while (rounds--) {
+		for (int i = 0; i < nr; i++)
+			CHECK(!pthread_create(&thread[i], NULL, timed_thread, (void *)100));
+		for (int i = 0; i < nr; i++)
+			pthread_join(thread[i], NULL);
+	}
+}
+
+static void threads(void)
+{
+	EXPECT_EXITS("timed_thread", 32 * 20, INSTR_EXIT_RETURN, 32 * 20, run_threads(20, 32));
+	EXPECT_EXITS("timed_leaf", 3200 * 20, INSTR_EXIT_RETURN, 3200 * 20, run_threads(20, 32));
+}
+
+TIMED void *timed_exiting(void *arg)
+{
+	if (arg)
+		pthread_exit(NULL);
+	KEEP;
+	return NULL;
+}
+
+TIMED void *timed_cancelled(void *arg)
+{
+	(void)arg;
+	for (;;)
+		pause();
+	KEEP;
+	return NULL;
+}
+
+static void run_one(void *(*fn)(void *), bool cancel)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 50; i++) {
+		CHECK(!pthread_create(&thread, NULL, fn, ""));
+		if (cancel)
+			pthread_cancel(thread);
+		pthread_join(thread, NULL);
+	}
+	/* What the last one left is found when its stack is used again. */
+	run_threads(1, 1);
+}
+
+static void threads_that_end_inside(void)
+{
+	EXPECT_EXITS("timed_exiting", 50, INSTR_EXIT_THREAD, 50, run_one(timed_exiting, false));
+	EXPECT_EXITS("timed_thread", 1, INSTR_EXIT_RETURN, 1, run_one(timed_exiting, false));
+}
+
+static void threads_that_are_cancelled(void)
+{
+	struct instr_times before = times_of("timed_cancelled"), now;
+
+	run_one(timed_cancelled, true);
+	now = times_of("timed_cancelled");
+	/* Some may have been cancelled before they got there. */
+	CHECK(now.calls > before.calls);
+	CHECK(now.exits[INSTR_EXIT_THREAD] == now.calls);
+}
+
+/* ---- other stacks ------------------------------------------------------------- */
+
+#define COROUTINES 8
+
+static ucontext_t back[COROUTINES], there[COROUTINES];
+
+TIMED long timed_yield(long number)
+{
+	swapcontext(&there[number], &back[number]);
+	KEEP;
+	return number;
+}
+
+static void coroutine(int number)
+{
+	for (;;)
+		if (timed_yield(number) != number)
+			abort();
+}
+
+TIMED void timed_resume(long number)
+{
+	swapcontext(&back[number], &there[number]);
+	KEEP;
+}
+
+static void make_coroutines(char *stacks, size_t each)
+{
+	for (int i = 0; i < COROUTINES; i++) {
+		getcontext(&there[i]);
+		there[i].uc_stack.ss_sp = stacks + (size_t)i * each;
+		there[i].uc_stack.ss_size = each;
+		makecontext(&there[i], (void (*)(void))coroutine, 1, i);
+	}
+}
+
+static void resume_all(int rounds)
+{
+	for (int round = 0; round < rounds; round++)
+		for (int i = 0; i < COROUTINES; i++)
+			timed_resume((i * 5 + round) % COROUTINES);
+}
+
+static char stacks[COROUTINES][1 << 16];
+
+static void coroutines(void)
+{
+	/* One more round than each of them yields and comes back. */
+	make_coroutines(stacks[0], sizeof(stacks[0]));
+	resume_all(1);
+	EXPECT_EXITS("timed_resume", 1000 * COROUTINES, INSTR_EXIT_RETURN, 1000 * COROUTINES,
+		     resume_all(1000));
+	EXPECT_EXITS("timed_yield", 1000 * COROUTINES, INSTR_EXIT_RETURN, 1000 * COROUTINES,
+		     resume_all(1000));
+}
+
+static void *resume_in_thread(void *rounds)
+{
+	resume_all((int)(long)rounds);
+	return NULL;
+}
+
+static void coroutines_that_move(void)
+{
+	pthread_t thread;
+
+	EXPECT_EXITS("timed_yield", 40 * COROUTINES, INSTR_EXIT_RETURN, 40 * COROUTINES, {
+		for (int i = 0; i < 20; i++) {
+			CHECK(!pthread_create(&thread, NULL, resume_in_thread, (void *)1));
+			pthread_join(thread, NULL);
+			resume_all(1);
+		}
+	});
+}
+
+/* ---- other ways --------------------------------------------------------------- */
+
+TIMED long timed_tail(long x)
+{
+	KEEP;
+	return x ? timed_tail(x - 1) : timed_leaf(x);
+}
+
+TIMED pid_t timed_vfork_caller(void)
+{
+	pid_t child = vfork();
+
+	if (!child)
+		_exit(timed_leaf(2) == 7 ? 3 : 4);
+	return child;
+}
+
+static void tail_calls(void)
+{
+	CHECK(timed_tail(3) == 1);
+	CHECK(times_of("timed_tail").exits[INSTR_EXIT_INSIDE] == 0);
+}
+
+static void fork_children_return(void)
+{
+	int status;
+	pid_t child = timed_vfork_caller();
+
+	CHECK(child > 0 && waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 3);
+}
+
+/* ---- signals ------------------------------------------------------------------ */
+
+static volatile unsigned long handled;
+
+TIMED void timed_on_timer(int signal)
+{
+	(void)signal;
+	timed_leaf(1);
+	handled++;
+}
+
+static void signal_storm(void)
+{
+	struct sigaction action = { .sa_handler = timed_on_timer, .sa_flags = SA_RESTART };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2 };
+	struct itimerspec every = { { 0, 50000 }, { 0, 50000 } }, never = { { 0, 0 }, { 0, 0 } };
+	struct instr_times leaf = times_of("timed_leaf"), on = times_of("timed_on_timer");
+	unsigned long calls = 0;
+	timer_t timer;
+
+	sigaction(SIGUSR2, &action, NULL);
+	CHECK(!timer_create(CLOCK_MONOTONIC, &event, &timer));
+	timer_settime(timer, 0, &every, NULL);
+	for (; handled < 20000; calls += 1000)
+		timed_caller(1000);
+	timer_settime(timer, 0, &never, NULL);
+	timer_delete(timer);
+	check_exits("timed_leaf", &leaf, calls + handled, INSTR_EXIT_RETURN, calls + handled);
+	check_exits("timed_on_timer", &on, handled, INSTR_EXIT_RETURN, handled);
+}
+
+/* ---- whole -------------------------------------------------------------------- */
+
+static uint64_t load_of(const char *name)
+{
+	struct link_map *map = dlopen(name, RTLD_NOW | (name ? RTLD_NOLOAD : 0));
+
+	return map ? map->l_addr : 0;
+}
+
+static bool prepare(struct host *host, const char *path, const char *const *globs, size_t nr,
+		    const char *name)
+{
+	struct instr_err err = { 0 };
+
+	if (CHECK(!host_prepare_timed(host, path, globs, nr, load_of(name), true,
+				      &err)))
+		return true;
+	printf("# %s: %s\n", path, err.text);
+	return false;
+}
+
+static bool prepare_library(struct host *host, const char *name)
+{
+	struct link_map *map = dlopen(name, RTLD_NOW | RTLD_NOLOAD);
+
+	return CHECK(map) && prepare(host, map->l_name, NULL, 0, name);
+}
+
+int main(void)
+{
+	const char *const timed = "timed_*";
+
+	host_handle_traps();
+	/* pthread_cancel() would load it. */
+	if (!prepare(&self, "/proc/self/exe", &timed, 1, NULL) ||
+	    !prepare_library(&unwinder, "libgcc_s.so.1") ||
+	    !prepare_library(&runtime, "libstdc++.so.6"))
+		return tap_done();
+	host_show(&unwinder, true);
+	host_show(&runtime, true);
+	host_show(&self, true);
+	RUN(returns);
+	RUN(recursion);
+	RUN(durations);
+	RUN(exceptions);
+	RUN(many_exceptions);
+	RUN(exceptions_in_all_threads);
+	RUN(longjmps);
+	RUN(siglongjmps);
+	RUN(threads);
+	RUN(threads_that_end_inside);
+	RUN(threads_that_are_cancelled);
+	RUN(coroutines);
+	RUN(coroutines_that_move);
+	RUN(tail_calls);
+	RUN(fork_children_return);
+	RUN(signal_storm);
+	return tap_done();
+}
