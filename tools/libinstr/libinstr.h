@@ -281,6 +281,8 @@ struct instr_plan {
 	uint32_t nr_cells;
 	uint64_t cells;		/* offset of the first in the slab's code */
 	uint64_t kept_len;	/* bytes behind the data: a word for each cell */
+	uint64_t times_len;	/* bytes behind those: what is measured; 0: nothing is */
+	uint64_t frames_len;	/* of all slabs of a process together; 0 with times_len */
 	int64_t slab_start;	/* position; page-aligned, as the lengths are */
 	int64_t annex_start;	/* the same, where annex_len is not 0 */
 	uint64_t annex_len;
