@@ -357,8 +357,7 @@ static bool vma_has_trap(const struct vm_area_struct *vma, unsigned long vaddr)
 {
 	struct instr_code *code;
 
-	if (!vma || vma->vm_start > vaddr ||
-	    vma->vm_pgoff != (vma->vm_start - (vaddr & PAGE_MASK)) >> PAGE_SHIFT)
+	if (!vma || vma->vm_start != (vaddr & PAGE_MASK) || vma->vm_pgoff)
 		return false;
 	list_for_each_entry_rcu(code, &codes, node)
 		if (code->times_len && code->ro == vma->vm_file)

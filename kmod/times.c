@@ -81,9 +81,12 @@ static struct page *page_get(struct mm_struct *mm, const struct file *file,
 	struct page *page;
 	bool there;
 
-	*next = (vaddr & PAGE_MASK) + PAGE_SIZE;
-	if (!vma || vma->vm_start > vaddr || vma->vm_file != file)
+	/* The process may have removed it. */
+	if (!vma || vma->vm_start > vaddr || vma->vm_file != file) {
+		*next = !vma ? TASK_SIZE_MAX :
+			vma->vm_start > vaddr ? vma->vm_start : vma->vm_end;
 		return NULL;
+	}
 	rcu_read_lock();
 	there = page_is_there(mm, vaddr, next);
 	rcu_read_unlock();
