@@ -54,6 +54,7 @@ struct instr_slab {
  * @unset: pointers that could not be set when it was tried last
  * @frames: where they are, or 0; frames.c
  * @execed: its process runs another program
+ * @threads: has a lock of its own; thread.c
  */
 struct instr_space {
 	u32 id, session_id;
