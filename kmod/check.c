@@ -23,7 +23,7 @@ static bool position_is_sane(__u64 position)
 static bool annex_is_sane(const struct instr_overlay_create *arg)
 {
 	__s64 start = (__s64)arg->slab_start, annex = (__s64)arg->annex_start;
-	__s64 len = arg->code_len + arg->data_len + arg->kept_len;
+	__s64 len = arg->code_len + arg->data_len + arg->kept_len + arg->times_len;
 
 	if (!arg->annex_len)
 		return !arg->annex_start;
@@ -31,6 +31,15 @@ static bool annex_is_sane(const struct instr_overlay_create *arg)
 	       position_is_sane(arg->annex_start) &&
 	       arg->annex_len <= INSTR_CODE_MAX - arg->code_len &&
 	       (annex >= start + len || annex + (__s64)arg->annex_len <= start);
+}
+
+static bool times_are_sane(const struct instr_overlay_create *arg)
+{
+	if (!arg->times_len)
+		return !arg->frames_len;
+	return page_aligned(arg->times_len) && arg->times_len <= INSTR_TIMES_MAX &&
+	       page_aligned(arg->frames_len) && arg->frames_len <= INSTR_TIMES_MAX &&
+	       arg->frames_len >= INSTR_THREADS_LEN;
 }
 
 int instr_check_overlay(const struct instr_overlay_create *arg)
@@ -46,7 +55,8 @@ int instr_check_overlay(const struct instr_overlay_create *arg)
 		return -EINVAL;
 	if (!page_aligned(arg->kept_len) || arg->kept_len > INSTR_DATA_MAX)
 		return -EINVAL;
-	if (!position_is_sane(arg->slab_start) || !annex_is_sane(arg))
+	if (!times_are_sane(arg) || !position_is_sane(arg->slab_start) ||
+	    !annex_is_sane(arg))
 		return -EINVAL;
 	return 0;
 }
@@ -60,6 +70,17 @@ int instr_check_slab_io(const struct instr_slab_io *arg, __u64 code_len)
 	if (!arg->len || arg->len > (64ULL << 20))
 		return -EINVAL;
 	if (arg->offset > code_len || arg->len > code_len - arg->offset)
+		return -EINVAL;
+	return 0;
+}
+
+int instr_check_times_read(const struct instr_times_read *arg, __u64 total)
+{
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	if (arg->pad || arg->len > (64ULL << 20))
+		return -EINVAL;
+	if (arg->offset > total || arg->len > total - arg->offset)
 		return -EINVAL;
 	return 0;
 }

@@ -14,6 +14,9 @@ int instr_check_overlay(const struct instr_overlay_create *arg);
 /* @code_len: the annex included. */
 int instr_check_slab_io(const struct instr_slab_io *arg, __u64 code_len);
 
+/* @total: how long the times, or frames, are. */
+int instr_check_times_read(const struct instr_times_read *arg, __u64 total);
+
 /* Of a slab that begins at @start. */
 bool instr_check_pointer(const struct instr_pointer *pointer, __s64 start, __u64 code_len,
 			 __u64 kept_len);

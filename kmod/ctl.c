@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/threads.h>
 #include <linux/uaccess.h>
 
 #include "attach.h"
@@ -20,6 +21,7 @@
 #include "pointer.h"
 #include "request.h"
 #include "session.h"
+#include "times.h"
 #include "view.h"
 
 static int ctl_info(struct instr_session *session, void *data)
@@ -38,6 +40,7 @@ static int ctl_info(struct instr_session *session, void *data)
 		.out_views = atomic_read(&instr_live.views),
 		.out_pages = atomic64_read(&instr_live.pages),
 		.out_pinned = atomic64_read(&instr_live.pinned),
+		.out_tsc_khz = instr_times_khz(),
 	};
 	return 0;
 }
@@ -144,6 +147,36 @@ static int ctl_data_read(struct instr_session *session, void *data)
 	return err;
 }
 
+static int ctl_times_read(struct instr_session *session, void *data)
+{
+	return instr_request_times_read(session, data);
+}
+
+static int ctl_threads_read(struct instr_session *session, void *data)
+{
+	struct instr_threads_read *arg = data;
+	u32 nr = arg->nr;
+	u64 *fs_base;
+	int err;
+
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	if (arg->pad)
+		return -EINVAL;
+	/* No process has more. */
+	arg->nr = min_t(u32, nr, PID_MAX_LIMIT);
+	fs_base = kvcalloc(arg->nr, sizeof(*fs_base), GFP_KERNEL);
+	if (!fs_base)
+		return -ENOMEM;
+	err = instr_request_threads_read(session, arg, fs_base);
+	if (!err && copy_to_user(u64_to_user_ptr(arg->ptr), fs_base,
+				 min(arg->nr, arg->out_nr) * sizeof(*fs_base)))
+		err = -EFAULT;
+	kvfree(fs_base);
+	arg->nr = nr;
+	return err;
+}
+
 static int ctl_remove(struct instr_session *session, void *data)
 {
 	struct instr_remove *arg = data;
@@ -182,11 +215,13 @@ static const struct ctl_cmd ctl_cmds[] = {
 	CTL_CMD(INSTR_SPACE_NEXT, struct instr_space_next, true, ctl_space_next),
 	CTL_CMD(INSTR_DATA_READ, struct instr_data_read, true, ctl_data_read),
 	CTL_CMD(INSTR_POINTERS, struct instr_pointers, true, ctl_pointers),
+	CTL_CMD(INSTR_TIMES_READ, struct instr_times_read, true, ctl_times_read),
+	CTL_CMD(INSTR_THREADS_READ, struct instr_threads_read, true, ctl_threads_read),
 	CTL_CMD(INSTR_REMOVE, struct instr_remove, false, ctl_remove),
 };
 
 /* The largest of the above; a table that outgrows it does not build. */
-#define CTL_ARG_MAX	72
+#define CTL_ARG_MAX	88
 
 static int ctl_call(struct instr_session *session, const struct ctl_cmd *cmd, void *arg)
 {
@@ -283,8 +318,8 @@ static struct miscdevice ctl_device = {
 /* No holes, and the sizes that programs were built with. */
 static void check_abi(void)
 {
-	BUILD_BUG_ON(sizeof(struct instr_info) != 48);
-	BUILD_BUG_ON(sizeof(struct instr_overlay_create) != 72);
+	BUILD_BUG_ON(sizeof(struct instr_info) != 56);
+	BUILD_BUG_ON(sizeof(struct instr_overlay_create) != 88);
 	BUILD_BUG_ON(sizeof(struct instr_slab_io) != 40);
 	BUILD_BUG_ON(sizeof(struct instr_site) != 32);
 	BUILD_BUG_ON(sizeof(struct instr_trap) != 16);
@@ -296,6 +331,10 @@ static void check_abi(void)
 	BUILD_BUG_ON(sizeof(struct instr_remove) != 16);
 	BUILD_BUG_ON(sizeof(struct instr_pointer) != 40);
 	BUILD_BUG_ON(sizeof(struct instr_pointers) != 32);
+	BUILD_BUG_ON(sizeof(struct instr_control) != 512);
+	BUILD_BUG_ON(sizeof(struct instr_thread) != 64);
+	BUILD_BUG_ON(sizeof(struct instr_times_read) != 56);
+	BUILD_BUG_ON(sizeof(struct instr_threads_read) != 32);
 	BUILD_BUG_ON(sizeof(struct instr_info) > CTL_ARG_MAX);
 	BUILD_BUG_ON(sizeof(struct instr_overlay_create) > CTL_ARG_MAX);
 	BUILD_BUG_ON(sizeof(struct instr_space_next) > CTL_ARG_MAX);

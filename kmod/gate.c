@@ -19,7 +19,7 @@ static void gate_set(struct instr_space *space)
 
 	lockdep_assert_held(&space->lock);
 	if (!space->vforks) {
-		memset(&space->control, 0, sizeof(space->control));
+		memset(space->control.vfork, 0, sizeof(space->control.vfork));
 		space->control.gate = space->many ? INSTR_GATE_MANY : INSTR_GATE_SOLO;
 	} else if (space->vforks > INSTR_VFORKS_MAX ||
 		   !boot_cpu_has(X86_FEATURE_FSGSBASE)) {

@@ -38,6 +38,7 @@
 #include "overlay.h"
 #include "session.h"
 #include "space.h"
+#include "thread.h"
 #include "view.h"
 
 /* ---- work on the way back to user mode ----------------------------------------------- */
@@ -364,6 +365,8 @@ static void hook_fork(struct instr_space *space, void *data)
 		instr_gate_set_many(space);
 	else if (shares)
 		hook_vfork_begin(space);
+	if (shares)
+		instr_thread_birth(space, fork->child);
 	if (!thread && !space->detached)
 		instr_event_fork(space, fork->parent, fork->child);
 }
@@ -382,11 +385,13 @@ static void on_fork(void *data, struct task_struct *parent, struct task_struct *
 static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 		    struct linux_binprm *bprm)
 {
+	instr_space_on_exec(task);
 	instr_session_on_exec(task);
 }
 
 static void on_exit(void *data, struct task_struct *task)
 {
+	instr_thread_exit(task);
 	if (!atomic_read(&task->signal->live))
 		instr_session_on_exit(task);
 }

@@ -7,9 +7,12 @@
 #include <linux/module.h>
 
 #include "ctl.h"
+#include "frames.h"
 #include "hook.h"
 #include "live.h"
 #include "netlink.h"
+#include "slab.h"
+#include "times.h"
 #include "trap.h"
 #include "view.h"
 
@@ -20,9 +23,15 @@ static int __init instr_init(void)
 	err = instr_view_init();
 	if (err)
 		return err;
-	err = instr_trap_init();
+	err = instr_times_init();
 	if (err)
 		goto err_view_exit;
+	err = instr_frames_init();
+	if (err)
+		goto err_times_exit;
+	err = instr_trap_init();
+	if (err)
+		goto err_frames_exit;
 	err = instr_hook_init();
 	if (err)
 		goto err_trap_exit;
@@ -40,6 +49,10 @@ err_hook_exit:
 	instr_hook_exit();
 err_trap_exit:
 	instr_trap_exit();
+err_frames_exit:
+	instr_frames_exit();
+err_times_exit:
+	instr_times_exit();
 err_view_exit:
 	instr_view_exit();
 	return err;
@@ -54,8 +67,11 @@ static void __exit instr_exit(void)
 	instr_ctl_exit();
 	instr_netlink_exit();
 	instr_hook_exit();
+	instr_code_silence();
 	instr_trap_exit();
 	instr_view_exit();
+	instr_frames_exit();
+	instr_times_exit();
 	instr_live_check();
 }
 

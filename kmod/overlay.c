@@ -41,6 +41,7 @@ struct instr_overlay *instr_overlay_create(struct instr_session *session,
 		.layout = arg->layout,
 		.annex_start = arg->annex_start,
 		.annex_len = arg->annex_len,
+		.times_len = arg->times_len,
 	};
 	struct instr_overlay *overlay;
 	struct instr_code *code;
@@ -62,6 +63,7 @@ struct instr_overlay *instr_overlay_create(struct instr_session *session,
 	overlay->inode = inode;
 	overlay->slab_start = arg->slab_start;
 	overlay->annex_start = arg->annex_start;
+	overlay->frames_len = arg->frames_len;
 	atomic_inc(&instr_live.overlays);
 	return overlay;
 }

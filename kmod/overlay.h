@@ -56,6 +56,7 @@ struct instr_overlay {
 	struct file *file;
 	struct inode *inode;
 	s64 slab_start, annex_start;
+	u64 frames_len;
 	bool unsettled;
 	struct instr_code *code;
 	struct instr_edition __rcu *edition;

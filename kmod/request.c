@@ -20,6 +20,7 @@
 #include "pointer.h"
 #include "session.h"
 #include "space.h"
+#include "times.h"
 
 /* ---- overlays -------------------------------------------------------------------- */
 
@@ -48,6 +49,19 @@ static int file_check(struct file *file)
 	return 0;
 }
 
+/* Its spaces have one region of frames each, for all their slabs. */
+static int session_check_frames(const struct instr_session *session, u64 frames_len)
+{
+	const struct instr_overlay *overlay;
+
+	if (frames_len && !instr_times_khz())
+		return -EOPNOTSUPP;
+	list_for_each_entry(overlay, &session->overlays, node)
+		if (frames_len && overlay->frames_len && overlay->frames_len != frames_len)
+			return -EINVAL;
+	return 0;
+}
+
 int instr_request_overlay_create(struct instr_session *session,
 				 struct instr_overlay_create *arg)
 {
@@ -56,7 +70,7 @@ int instr_request_overlay_create(struct instr_session *session,
 	int err;
 
 	lockdep_assert_held(&session->lock);
-	err = instr_check_overlay(arg);
+	err = instr_check_overlay(arg) ?: session_check_frames(session, arg->frames_len);
 	if (err)
 		return err;
 	file = fget(arg->file_fd);
@@ -239,6 +253,7 @@ int instr_request_space_next(struct instr_session *session,
 			.out_private = space->private,
 			.out_slabs = instr_space_count_slabs(space),
 			.out_unset = space->unset,
+			.out_exec = READ_ONCE(space->execed),
 		};
 		strscpy((char *)arg->out_comm, space->comm, sizeof(arg->out_comm));
 		return 0;
@@ -246,19 +261,75 @@ int instr_request_space_next(struct instr_session *session,
 	return -ENOENT;
 }
 
+static struct instr_space *session_find_space(struct instr_session *session, u32 id)
+{
+	struct instr_space *space;
+
+	lockdep_assert_held(&session->lock);
+	list_for_each_entry(space, &session->spaces, node)
+		if (space->id == id)
+			return space;
+	return NULL;
+}
+
 int instr_request_data_read(struct instr_session *session,
 			    const struct instr_data_read *arg, u64 *sums)
 {
 	struct instr_overlay *overlay = session_find_overlay(session, arg->overlay_id);
-	struct instr_space *space;
+	struct instr_space *space = session_find_space(session, arg->space_id);
 
-	if (!overlay)
+	if (!overlay || !space)
 		return -ENOENT;
-	list_for_each_entry(space, &session->spaces, node) {
-		if (space->id != arg->space_id)
-			continue;
-		instr_space_read(space, overlay, arg->offset, arg->nr, sums);
-		return 0;
-	}
-	return -ENOENT;
+	instr_space_read(space, overlay, arg->offset, arg->nr, sums);
+	return 0;
+}
+
+static int request_frames_read(struct instr_space *space, struct instr_times_read *arg)
+{
+	int err;
+
+	if (!space->frames || arg->slab)
+		return -ENXIO;
+	err = instr_check_times_read(arg, space->frames_len);
+	if (err)
+		return err;
+	arg->out_address = space->frames;
+	return instr_times_read_frames(space, arg->offset, arg->len,
+				       u64_to_user_ptr(arg->ptr));
+}
+
+int instr_request_times_read(struct instr_session *session, struct instr_times_read *arg)
+{
+	struct instr_overlay *overlay = session_find_overlay(session, arg->overlay_id);
+	struct instr_space *space = session_find_space(session, arg->space_id);
+	struct instr_slab *slab;
+	int err;
+
+	err = instr_check_times_read(arg, INSTR_TIMES_MAX);
+	if (err)
+		return err;
+	if (!space || (!overlay && arg->overlay_id))
+		return -ENOENT;
+	if (!overlay)
+		return request_frames_read(space, arg);
+	slab = instr_space_slab(space, overlay, arg->slab);
+	if (!slab || !overlay->code->times_len)
+		return -ENXIO;
+	err = instr_check_times_read(arg, overlay->code->times_len);
+	if (err)
+		return err;
+	arg->out_address = instr_slab_times(overlay->code, slab->base);
+	return instr_times_read(space, slab, arg->offset, arg->len,
+				u64_to_user_ptr(arg->ptr));
+}
+
+int instr_request_threads_read(struct instr_session *session,
+			       struct instr_threads_read *arg, u64 *fs_base)
+{
+	struct instr_space *space = session_find_space(session, arg->space_id);
+
+	if (!space)
+		return -ENOENT;
+	arg->out_nr = instr_threads_read(space, fs_base, arg->nr);
+	return 0;
 }

@@ -24,5 +24,9 @@ int instr_request_space_next(struct instr_session *session,
 			     struct instr_space_next *arg);
 int instr_request_data_read(struct instr_session *session,
 			    const struct instr_data_read *arg, u64 *sums);
+int instr_request_times_read(struct instr_session *session, struct instr_times_read *arg);
+/* Puts FS bases into @fs_base, for which arg->nr says how many there may be. */
+int instr_request_threads_read(struct instr_session *session,
+			       struct instr_threads_read *arg, u64 *fs_base);
 
 #endif

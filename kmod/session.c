@@ -15,6 +15,7 @@
 
 #include "edition.h"
 #include "event.h"
+#include "frames.h"
 #include "live.h"
 #include "overlay.h"
 #include "space.h"
@@ -101,6 +102,10 @@ static void session_undo(struct instr_session *session)
 	/* For hooks that found an overlay. */
 	synchronize_rcu();
 	list_for_each_entry_safe(space, next_space, &session->spaces, node) {
+		/* Views of private copies may hold it for as long as the process lives. */
+		instr_threads_clear(space);
+		instr_times_give_up(space);
+		instr_frames_release(space);
 		list_del(&space->node);
 		instr_space_put(space);
 	}

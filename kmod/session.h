@@ -19,7 +19,7 @@ struct pid;
  * say otherwise. @scope is read under RCU too.
  *
  * Locks nest: instr_session::lock -> mmap_lock -> i_mmap_rwsem,
- * instr_space::lock. What runs below an mmap lock (view.c) never takes a session's
+ * instr_space::lock; those of frames.c and thread.c are the last. What runs below an mmap lock (view.c) never takes a session's
  * lock. A target can hold its mmap lock for long: so no session's lock is taken
  * where others would have to wait for it, below the lock of the list in particular.
  */

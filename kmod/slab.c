@@ -9,6 +9,10 @@
  * Data is private to one process. VM_WIPEONFORK makes a fork child begin with
  * zero pages, and keeps the parent's pages from being shared with it, so that
  * the pages pinned here stay those that the process writes.
+ *
+ * Times are too many to be pinned. They are what a private mapping of /dev/zero is,
+ * anonymous memory that has a file all the same, by which it is found again. A page
+ * that is only read costs nothing, and one that is written no second one in the file.
  */
 
 #include "slab.h"
@@ -25,16 +29,26 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <uapi/linux/fcntl.h>
+#include <asm/text-patching.h>
 
 #include "live.h"
+
+#define SLAB_NOP	0x90
 
 /* All codes, used or kept. */
 static LIST_HEAD(codes);
 static DEFINE_MUTEX(codes_lock);
 
+/* Where the times begin: what lies before them in a process does not end there. */
+static u64 code_times_offset(const struct instr_code *code)
+{
+	return code->code_len + code->data_len + code->kept_len + code->annex_len +
+	       PAGE_SIZE;
+}
+
 static u64 code_total_len(const struct instr_code *code)
 {
-	return code->code_len + code->data_len + code->kept_len + code->annex_len;
+	return code_times_offset(code) + code->times_len;
 }
 
 static int code_open_files(struct instr_code *code)
@@ -69,21 +83,58 @@ static struct instr_code *code_create(const struct instr_code_key *key)
 	code->data_len = key->data_len;
 	code->kept_len = key->kept_len;
 	code->annex_len = key->annex_len;
+	code->times_len = key->times_len;
 	err = code_open_files(code);
 	if (err) {
 		kfree(code);
 		return ERR_PTR(err);
 	}
-	list_add(&code->node, &codes);
+	list_add_rcu(&code->node, &codes);
 	return code;
+}
+
+/*
+ * The trap by which threads ask for an entry becomes a nop. A process that keeps the
+ * mapping may have one that is about to run into it.
+ */
+static void code_silence(struct instr_code *code)
+{
+	struct page *page;
+	u8 *trap;
+
+	if (!code->times_len)
+		return;
+	page = shmem_read_mapping_page(code->rw->f_mapping, 0);
+	if (IS_ERR(page))
+		return;
+	trap = (u8 *)page_address(page) + INSTR_THREAD_TRAP;
+	if (*trap == INT3_INSN_OPCODE)
+		WRITE_ONCE(*trap, SLAB_NOP);
+	set_page_dirty(page);
+	put_page(page);
 }
 
 static void code_destroy(struct instr_code *code)
 {
-	list_del(&code->node);
+	code_silence(code);
+	/* For traps that are under way: they find it. */
+	if (code->times_len)
+		synchronize_rcu();
+	list_del_rcu(&code->node);
 	fput(code->ro);
 	fput(code->rw);
-	kfree(code);
+	kfree_rcu(code, rcu);
+}
+
+void instr_code_silence(void)
+{
+	struct instr_code *code;
+
+	mutex_lock(&codes_lock);
+	list_for_each_entry(code, &codes, node)
+		code_silence(code);
+	mutex_unlock(&codes_lock);
+	synchronize_rcu();
 }
 
 /* Each mapping holds @ro; without one nobody can come back to it. */
@@ -110,7 +161,8 @@ static struct instr_code *codes_find(const struct instr_code_key *key)
 		    code->key.data_len == key->data_len &&
 		    code->key.kept_len == key->kept_len &&
 		    code->key.annex_start == key->annex_start &&
-		    code->key.annex_len == key->annex_len)
+		    code->key.annex_len == key->annex_len &&
+		    code->key.times_len == key->times_len)
 			return code;
 	return NULL;
 }
@@ -148,11 +200,8 @@ void instr_code_exit(void)
 
 /* ---- what is in the file ----------------------------------------------------- */
 
-/*
- * The parts of a slab, in the order they have in the file, where one follows the
- * other. In a process the annex lies elsewhere.
- */
-enum slab_part { SLAB_CODE, SLAB_DATA, SLAB_KEPT, SLAB_ANNEX, SLAB_PARTS };
+/* The parts of a slab, in the order in which they are mapped. */
+enum slab_part { SLAB_CODE, SLAB_DATA, SLAB_KEPT, SLAB_ANNEX, SLAB_TIMES, SLAB_PARTS };
 
 /* @offset: in the file; @position: see uapi/linux/instr.h */
 struct slab_range {
@@ -169,6 +218,7 @@ static struct slab_range slab_part(const struct instr_code *code, enum slab_part
 		[SLAB_DATA] = { code->code_len, code->data_len, start + code->code_len },
 		[SLAB_KEPT] = { kept, code->kept_len, start + kept },
 		[SLAB_ANNEX] = { annex, code->annex_len, code->key.annex_start },
+		[SLAB_TIMES] = { code_times_offset(code), code->times_len, start + annex },
 	};
 
 	return range[part];
@@ -284,6 +334,56 @@ static struct vm_area_struct *slab_find_vma(struct instr_code *code, unsigned lo
 	return vma;
 }
 
+/*
+ * VM_DONTEXPAND: it is one with no other mapping, ever, and mlockall() leaves the flags
+ * as they are; VM_LOCKONFAULT: and does not fill it.
+ */
+void instr_vma_set_zero(struct vm_area_struct *vma)
+{
+	vma_start_write(vma);
+	vm_flags_set(vma, VM_WIPEONFORK | VM_DONTDUMP | VM_NOHUGEPAGE | VM_DONTEXPAND |
+			  VM_LOCKONFAULT);
+	vma_set_anonymous(vma);
+}
+
+int instr_vma_check_zero(void)
+{
+	unsigned long flags = READ_ONCE(current->mm->def_flags);
+
+	return (flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED ? -EAGAIN : 0;
+}
+
+static bool vma_has_trap(const struct vm_area_struct *vma, unsigned long vaddr)
+{
+	struct instr_code *code;
+
+	if (!vma || vma->vm_start != (vaddr & PAGE_MASK) || vma->vm_pgoff)
+		return false;
+	list_for_each_entry_rcu(code, &codes, node)
+		if (code->times_len && code->ro == vma->vm_file)
+			return true;
+	return false;
+}
+
+int instr_slab_has_trap(unsigned long vaddr)
+{
+	struct mm_struct *mm = current->mm;
+	bool ours;
+
+	if (list_empty(&codes))
+		return 0;
+	if (!mmap_read_trylock(mm))
+		return -EAGAIN;
+	ours = vma_has_trap(find_vma(mm, vaddr), vaddr);
+	mmap_read_unlock(mm);
+	return ours;
+}
+
+unsigned long instr_slab_times(const struct instr_code *code, unsigned long base)
+{
+	return base + slab_part(code, SLAB_TIMES).position;
+}
+
 bool instr_slab_is_mapped(struct instr_code *code, unsigned long base)
 {
 	struct mm_struct *mm = current->mm;
@@ -298,14 +398,17 @@ bool instr_slab_is_mapped(struct instr_code *code, unsigned long base)
 }
 
 /* Before anything is in the pages: a fork must not share them. */
-static int data_set_wipe(struct instr_code *code, unsigned long base)
+static int data_set_wipe(struct instr_code *code, unsigned long base,
+			 enum slab_part part)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 
 	mmap_write_lock(mm);
-	vma = slab_find_vma(code, base, SLAB_DATA);
-	if (vma) {
+	vma = slab_find_vma(code, base, part);
+	if (vma && part == SLAB_TIMES) {
+		instr_vma_set_zero(vma);
+	} else if (vma) {
 		vma_start_write(vma);
 		vm_flags_set(vma, VM_WIPEONFORK | VM_DONTDUMP);
 	}
@@ -394,19 +497,24 @@ static int slab_map_part(struct instr_code *code, unsigned long base,
 {
 	bool is_code = part == SLAB_CODE || part == SLAB_ANNEX;
 	unsigned long prot = PROT_READ | (is_code ? PROT_EXEC : PROT_WRITE);
+	unsigned long flags = part == SLAB_TIMES ? MAP_NORESERVE : 0;
 	struct slab_range at = slab_part(code, part);
 	unsigned long mapped;
 	int err = 0;
 
 	if (!at.len)
 		return 0;
+	if (part == SLAB_TIMES)
+		err = instr_vma_check_zero();
+	if (err)
+		return err;
 	mapped = vm_mmap(code->ro, base + at.position, at.len, prot,
-			 MAP_PRIVATE | MAP_FIXED_NOREPLACE, at.offset);
+			 MAP_PRIVATE | MAP_FIXED_NOREPLACE | flags, at.offset);
 	if (IS_ERR_VALUE(mapped))
 		return (int)mapped;
 	/* Before what is kept comes behind it, which would become one with it. */
-	if (part == SLAB_DATA)
-		err = data_set_wipe(code, base);
+	if (part == SLAB_DATA || part == SLAB_TIMES)
+		err = data_set_wipe(code, base, part);
 	if (err)
 		slab_unmap_part(code, base, part);
 	return err;
@@ -436,13 +544,34 @@ int instr_slab_map(struct instr_code *code, unsigned long base,
 	return err;
 }
 
+/*
+ * In place of what was there: a thread may be inside of the slab's code, and write to
+ * its times at any time.
+ */
+static int times_replace(struct instr_code *code, unsigned long base)
+{
+	struct slab_range at = slab_part(code, SLAB_TIMES);
+	unsigned long mapped;
+	int err = at.len ? instr_vma_check_zero() : 0;
+
+	if (!at.len || err)
+		return err;
+	mapped = vm_mmap(code->ro, base + at.position, at.len, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, at.offset);
+	if (IS_ERR_VALUE(mapped))
+		return (int)mapped;
+	return data_set_wipe(code, base, SLAB_TIMES);
+}
+
 int instr_slab_adopt(struct instr_code *code, unsigned long base,
 		     struct instr_data *data)
 {
 	unsigned long i;
 	int err;
 
-	err = data_set_wipe(code, base);
+	err = data_set_wipe(code, base, SLAB_DATA);
+	if (!err)
+		err = times_replace(code, base);
 	if (!err)
 		err = data_pin(code, base, data);
 	for (i = 0; !err && i < data->nr; i++)
@@ -482,6 +611,13 @@ void instr_data_control(struct instr_data *data, const struct instr_control *con
 			WRITE_ONCE(to->vfork[i], control->vfork[i]);
 	smp_wmb();
 	WRITE_ONCE(to->gate, control->gate);
+}
+
+void instr_data_frames(struct instr_data *data, u64 frames)
+{
+	struct instr_control *to = page_address(data->pages[0]);
+
+	WRITE_ONCE(to->frames, frames);
 }
 
 void instr_data_unpin(struct instr_data *data)

@@ -4,12 +4,14 @@
 
 #include <linux/instr.h>
 #include <linux/list.h>
+#include <linux/rcupdate.h>
 #include <linux/types.h>
 
 struct file;
 struct page;
 
 struct inode;
+struct vm_area_struct;
 
 /* What makes two slabs one: the same code, or none, at each place. */
 struct instr_code_key {
@@ -17,19 +19,21 @@ struct instr_code_key {
 	unsigned long ino;
 	u32 generation;
 	s64 slab_start, annex_start;
-	u64 code_len, data_len, kept_len, annex_len;
+	u64 code_len, data_len, kept_len, annex_len, times_len;
 	u64 layout;		/* 0: like no other */
 };
 
 /**
  * struct instr_code - the code of a slab, shared by all processes
+ * @node: in the list of all, whose readers use RCU
  * @users: overlays. With none it is kept while a process still maps it
  *
- * A shmem file, [code][data][kept][annex]. Code, that of the annex too, is appended
- * to through the page cache; processes map it by @ro, so that it can't be made
- * writable, and privately, so that a debugger can set breakpoints of its own. The
+ * A shmem file, [code][data][kept][annex][a hole][times]. Code, that of the annex too,
+ * is appended to through the page cache; processes map it by @ro, so that it can't be
+ * made writable, and privately, so that a debugger can set breakpoints of its own. The
  * data part of the file stays empty: it gives each process zero pages to begin with.
- * What is kept is data as well, which a fork child inherits.
+ * What is kept is data as well, which a fork child inherits. Times have nothing of the
+ * file but their name.
  *
  * No code of this module stands behind the file: it may outlive the module.
  */
@@ -38,12 +42,15 @@ struct instr_code {
 	struct instr_code_key key;
 	unsigned int users;
 	struct file *rw, *ro;
-	u64 code_len, data_len, kept_len, annex_len;
+	u64 code_len, data_len, kept_len, annex_len, times_len;
+	struct rcu_head rcu;
 };
 
 /* The one with that key, or a new one. */
 struct instr_code *instr_code_get(const struct instr_code_key *key);
 void instr_code_put(struct instr_code *code);
+/* Before nobody answers traps any more: there are none. */
+void instr_code_silence(void);
 /* Forgets those that are kept; processes go on with them. */
 void instr_code_exit(void);
 
@@ -83,10 +90,32 @@ bool instr_slab_is_mapped(struct instr_code *code, unsigned long base);
 int instr_slab_adopt(struct instr_code *code, unsigned long base,
 		     struct instr_data *data);
 
+/* Where the times of a slab lie that is mapped at @base. */
+unsigned long instr_slab_times(const struct instr_code *code, unsigned long base);
+
+/*
+ * Makes a private mapping, before anything is in it, memory that begins as zeros, here
+ * and in a fork child, and is taken page by page. mmap_write_lock() is held.
+ */
+void instr_vma_set_zero(struct vm_area_struct *vma);
+/* -EAGAIN: new mappings of current->mm are filled with memory at once. */
+int instr_vma_check_zero(void);
+
+/*
+ * Is there the trap of a slab at @vaddr (INSTR_THREAD_TRAP)? 1: yes, 0: no, -EAGAIN: it
+ * can't be told now. For current->mm, under RCU, with interrupts off.
+ */
+int instr_slab_has_trap(unsigned long vaddr);
+
 /* Adds @nr counters from byte @offset on to @sums. */
 void instr_data_add(const struct instr_data *data, u64 offset, u64 nr, u64 *sums);
-/* Makes the control block what is given. Atomic. */
+/* Makes the control block what is given, but for the frames. Atomic. */
 void instr_data_control(struct instr_data *data, const struct instr_control *control);
+/*
+ * The same for the frames. Only by the space whose they are: one of an earlier session
+ * may still have the same pages.
+ */
+void instr_data_frames(struct instr_data *data, u64 frames);
 void instr_data_unpin(struct instr_data *data);
 
 #endif

@@ -24,6 +24,7 @@
 
 #include "edition.h"
 #include "event.h"
+#include "frames.h"
 #include "live.h"
 #include "overlay.h"
 #include "pointer.h"
@@ -83,17 +84,17 @@ static void slab_destroy(struct instr_slab *slab)
 
 static void space_free(struct work_struct *work)
 {
-	struct instr_space *space = container_of(work, struct instr_space, free);
+	struct instr_space *space = container_of(to_rcu_work(work), struct instr_space,
+						 free);
 	struct instr_slab *slab, *next;
 
-	spin_lock(&space_hash_lock);
-	hash_del_rcu(&space->hash);
-	spin_unlock(&space_hash_lock);
+	instr_threads_clear(space);
+	instr_times_free(space);
 	list_for_each_entry_safe(slab, next, &space->slabs, node)
 		slab_destroy(slab);
 	mmdrop(space->mm);
 	put_pid(space->tgid);
-	kfree_rcu(space, rcu);
+	kfree(space);
 	atomic_dec(&instr_live.spaces);
 }
 
@@ -101,8 +102,12 @@ static void space_release(struct kref *ref)
 {
 	struct instr_space *space = container_of(ref, struct instr_space, ref);
 
-	INIT_WORK(&space->free, space_free);
-	queue_work(instr_view_wq, &space->free);
+	spin_lock(&space_hash_lock);
+	hash_del_rcu(&space->hash);
+	spin_unlock(&space_hash_lock);
+	/* A hook or a trap may be looking at it, and at its slabs. */
+	INIT_RCU_WORK(&space->free, space_free);
+	queue_rcu_work(instr_view_wq, &space->free);
 }
 
 void instr_space_put(struct instr_space *space)
@@ -204,6 +209,46 @@ void instr_space_for_each(struct mm_struct *mm,
 	hash_for_each_possible_rcu(space_by_mm, space, hash, (unsigned long)mm)
 		if (space->mm == mm && space->session_id)
 			fn(space, data);
+}
+
+static bool space_has_trap(struct instr_space *space, unsigned long vaddr)
+{
+	struct instr_slab *slab;
+	bool has = false;
+
+	spin_lock(&space->lock);
+	list_for_each_entry(slab, &space->slabs, node)
+		has |= slab->overlay->frames_len &&
+		       slab->base + slab->overlay->slab_start + INSTR_THREAD_TRAP == vaddr;
+	spin_unlock(&space->lock);
+	return has;
+}
+
+struct instr_space *instr_space_find_slab_trap(struct mm_struct *mm, unsigned long vaddr)
+{
+	struct instr_space *space, *found = NULL;
+
+	hash_for_each_possible_rcu(space_by_mm, space, hash, (unsigned long)mm) {
+		if (space->mm != mm || !space->session_id || !space_has_trap(space, vaddr))
+			continue;
+		/* Not one of an earlier session, which a private copy keeps. */
+		if (READ_ONCE(space->control.frames))
+			return space;
+		found = space;
+	}
+	return found;
+}
+
+void instr_space_on_exec(struct task_struct *task)
+{
+	struct instr_space *space;
+	int i;
+
+	rcu_read_lock();
+	hash_for_each_rcu(space_by_mm, i, space, hash)
+		if (space->tgid == task_tgid(task) && space->mm != task->mm)
+			WRITE_ONCE(space->execed, true);
+	rcu_read_unlock();
 }
 
 /* ---- fork ------------------------------------------------------------------ */
@@ -328,6 +373,7 @@ void instr_space_withdraw(struct instr_space *space)
 	if (space->detached)
 		return;
 	space->detached = true;
+	instr_frames_hide(space);
 	instr_pointers_restore(space);
 	space_hold_views(space);
 	if (space_for_each_vma(space, vma_withdraw, NULL))
@@ -375,6 +421,17 @@ void instr_space_read(struct instr_space *space, struct instr_overlay *overlay,
 	list_for_each_entry(slab, &space->slabs, node)
 		if (slab->overlay == overlay)
 			instr_data_add(&slab->data, offset, nr, sums);
+}
+
+struct instr_slab *instr_space_slab(struct instr_space *space,
+				    const struct instr_overlay *overlay, u32 nr)
+{
+	struct instr_slab *slab;
+
+	list_for_each_entry(slab, &space->slabs, node)
+		if (slab->overlay == overlay && !nr--)
+			return slab;
+	return NULL;
 }
 
 u32 instr_space_count_slabs(const struct instr_space *space)

@@ -9,8 +9,11 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "slab.h"
+#include "thread.h"
+#include "times.h"
 
 struct instr_edition;
 struct instr_overlay;
@@ -21,6 +24,8 @@ struct pid;
 /**
  * struct instr_slab - a slab as it is mapped in one space
  *
+ * @times: pages of times that were there when the address space ended, by number
+ *
  * It stays when its view ends, for a view of the same file at the same base that
  * may come (dlclose() and dlopen()).
  */
@@ -29,6 +34,7 @@ struct instr_slab {
 	struct instr_overlay *overlay;
 	unsigned long base;
 	struct instr_data data;
+	struct xarray times;
 };
 
 /**
@@ -46,6 +52,9 @@ struct instr_slab {
  * @refused: errno of the last mapping that was left alone
  * @private: patched pages that are not shown
  * @unset: pointers that could not be set when it was tried last
+ * @frames: where they are, or 0; frames.c
+ * @execed: its process runs another program
+ * @threads: has a lock of its own; thread.c
  */
 struct instr_space {
 	u32 id, session_id;
@@ -68,8 +77,12 @@ struct instr_space {
 	int refused;
 	u32 private;
 	u32 unset;
-	struct work_struct free;
-	struct rcu_head rcu;
+	unsigned long frames;
+	u64 frames_len;
+	bool execed;
+	struct instr_threads threads;
+	struct instr_times times;
+	struct rcu_work free;
 };
 
 /*
@@ -122,12 +135,21 @@ void instr_space_for_each(struct mm_struct *mm,
  */
 bool instr_space_shows(struct mm_struct *mm, unsigned long vaddr);
 
+/* The one of @mm that has a slab whose trap (INSTR_THREAD_TRAP) is at @vaddr. Under RCU. */
+struct instr_space *instr_space_find_slab_trap(struct mm_struct *mm, unsigned long vaddr);
+
+/* The process of @task runs another program from now on. Atomic. */
+void instr_space_on_exec(struct task_struct *task);
+
 /* Under RCU. */
 struct instr_space *instr_space_find(struct mm_struct *mm);
 bool instr_space_trap(struct mm_struct *mm, unsigned long vaddr, unsigned long *target);
 
 void instr_space_read(struct instr_space *space, struct instr_overlay *overlay,
 		      u64 offset, u64 nr, u64 *sums);
+/* Number @nr of the slabs of @overlay, or NULL. */
+struct instr_slab *instr_space_slab(struct instr_space *space,
+				    const struct instr_overlay *overlay, u32 nr);
 u32 instr_space_count_slabs(const struct instr_space *space);
 u32 instr_space_count_views(struct instr_space *space);
 

@@ -17,6 +17,7 @@
 
 #include "edition.h"
 #include "event.h"
+#include "frames.h"
 #include "gate.h"
 #include "overlay.h"
 #include "pointer.h"
@@ -99,6 +100,22 @@ static struct instr_slab *space_find_slab(struct instr_space *space,
 	return NULL;
 }
 
+/* What its first slab with times takes. */
+static int space_get_times(struct instr_space *space, const struct instr_overlay *overlay)
+{
+	int err;
+
+	if (!overlay->frames_len)
+		return 0;
+	err = instr_times_watch(space);
+	if (err || space->frames)
+		return err;
+	err = instr_frames_map(space, overlay->frames_len);
+	if (!err)
+		instr_frames_show(space);
+	return err;
+}
+
 static int space_map_slab(struct instr_space *space, struct instr_overlay *overlay,
 			  unsigned long base)
 {
@@ -109,9 +126,13 @@ static int space_map_slab(struct instr_space *space, struct instr_overlay *overl
 	if (space_find_slab(space, overlay, base))
 		return instr_slab_is_mapped(overlay->code, base) ? 0 : -EEXIST;
 
+	err = space_get_times(space, overlay);
+	if (err)
+		return err;
 	slab = kzalloc(sizeof(*slab), GFP_KERNEL);
 	if (!slab)
 		return -ENOMEM;
+	xa_init(&slab->times);
 	/* Left by an earlier session, or inherited from the parent. */
 	if (instr_slab_is_mapped(overlay->code, base))
 		err = instr_slab_adopt(overlay->code, base, &slab->data);
@@ -126,6 +147,7 @@ static int space_map_slab(struct instr_space *space, struct instr_overlay *overl
 	slab->base = base;
 	spin_lock(&space->lock);
 	instr_data_control(&slab->data, &space->control);
+	instr_data_frames(&slab->data, space->control.frames);
 	list_add_tail(&slab->node, &space->slabs);
 	spin_unlock(&space->lock);
 	return 0;
@@ -274,6 +296,9 @@ static void space_revive(struct instr_session *session, struct instr_space *spac
 	struct instr_overlay *overlay;
 
 	space->detached = false;
+	/* What threads were in the middle of has come to an end without us. */
+	if (space->frames && !instr_frames_map(space, space->frames_len))
+		instr_frames_show(space);
 	list_for_each_entry(overlay, &session->overlays, node) {
 		struct instr_edition *edition =
 			instr_overlay_edition(overlay);

@@ -16,6 +16,7 @@
 #include <asm/traps.h>
 
 #include "space.h"
+#include "thread.h"
 
 /* Runs with interrupts off, on the kernel's side of a trap from user mode. */
 static int on_die(struct notifier_block *nb, unsigned long event, void *data)
@@ -38,7 +39,8 @@ static int on_die(struct notifier_block *nb, unsigned long event, void *data)
 	ours = instr_space_trap(current->mm, vaddr, &target);
 	rcu_read_unlock();
 	if (!ours)
-		return NOTIFY_DONE;
+		return event == DIE_INT3 && instr_thread_trap(regs, vaddr) ?
+		       NOTIFY_STOP : NOTIFY_DONE;
 	regs->ip = target;
 	return NOTIFY_STOP;
 }

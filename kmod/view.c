@@ -325,15 +325,18 @@ int instr_view_init(void)
 
 void instr_view_flush(void)
 {
+	int i;
+
 	/* Works that are queued by RCU callbacks, and what those queue in turn. */
-	rcu_barrier();
-	flush_workqueue(instr_view_wq);
-	flush_workqueue(instr_view_wq);
+	for (i = 0; i < 2; i++) {
+		rcu_barrier();
+		flush_workqueue(instr_view_wq);
+	}
 }
 
 void instr_view_exit(void)
 {
-	rcu_barrier();
+	instr_view_flush();
 	destroy_workqueue(instr_view_wq);
 	/* Fault handlers that sleep in a file system, and their last few steps. */
 	synchronize_srcu(&view_srcu);

@@ -91,6 +91,8 @@ void probes_open(struct probes *probes, const char *path, const char *const *nam
 	arg.layout = probes->plan->layout;
 	arg.annex_start = probes->plan->annex_start;
 	arg.annex_len = probes->plan->annex_len;
+	arg.times_len = probes->plan->times_len;
+	arg.frames_len = probes->plan->frames_len;
 	if (ioctl(probes->fd, INSTR_OVERLAY_CREATE, &arg))
 		bail("INSTR_OVERLAY_CREATE: %s", strerror(errno));
 	probes->overlay_id = arg.out_overlay_id;

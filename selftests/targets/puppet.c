@@ -6,7 +6,8 @@
  * Commands: call N | trap N | threads T N | text | fork N | forks F N |
  * nested N | tfork T N | vforks F N | tvfork T N | vnested N | spawns N | share N | import N |
  * table N | callback N | pfork N | pointers | busy T | idle | open FILE NAME | close | lib N | guard |
- * far N | protect | scribble | scribbled | attack | move | unmap ADDR | quit
+ * far N | protect | scribble | scribbled | attack | move | unmap ADDR | child | reap |
+ * exec | lock FLAGS | quit
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -524,6 +525,35 @@ static void command_move(void)
 	printf("%ld %s\n", call((long (*)(long))there, 2, 10), text);
 }
 
+/* A child that does nothing, to be looked at; and its end. */
+static pid_t idle_child;
+
+static void command_child(void)
+{
+	idle_child = fork();
+	if (!idle_child)
+		for (;;)
+			pause();
+	printf("%d\n", idle_child);
+}
+
+static void command_reap(void)
+{
+	int status;
+
+	kill(idle_child, SIGKILL);
+	waitpid(idle_child, &status, 0);
+	printf("%d\n", WIFSIGNALED(status));
+}
+
+/* Begins anew, in the same process. */
+static void command_exec(void)
+{
+	printf("exec\n");
+	execl("/proc/self/exe", "puppet", NULL);
+	fail("exec");
+}
+
 static bool obey(const char *line)
 {
 	char a[256] = "", b[256] = "";
@@ -583,6 +613,14 @@ static bool obey(const char *line)
 		command_attack();
 	else if (!strcmp(line, "protect"))
 		command_protect();
+	else if (!strcmp(line, "child"))
+		command_child();
+	else if (!strcmp(line, "reap"))
+		command_reap();
+	else if (!strcmp(line, "exec"))
+		command_exec();
+	else if (sscanf(line, "lock %ld", &n) == 1)
+		printf("%d\n", mlockall(n));
 	else if (!strcmp(line, "move"))
 		command_move();
 	else if (sscanf(line, "unmap %ld", &m) == 1)

@@ -219,6 +219,8 @@ int instr_dev_overlay_create(struct instr_dev *dev, struct instr_plan *plan,
 		.layout = plan->layout,
 		.annex_start = plan->annex_start,
 		.annex_len = plan->annex_len,
+		.times_len = plan->times_len,
+		.frames_len = plan->frames_len,
 	};
 	int code = dev_call(dev, INSTR_OVERLAY_CREATE, &arg);
 
@@ -338,6 +340,69 @@ int instr_dev_data_read(struct instr_dev *dev, uint32_t space_id, uint32_t overl
 	int code = dev_call(dev, INSTR_DATA_READ, &arg);
 
 	return code ? dev_fail(err, code, "the counts") : 0;
+}
+
+/* The most that INSTR_TIMES_READ takes at once. */
+#define TIMES_READ_MAX	(64ULL << 20)
+
+int instr_dev_times_read(struct instr_dev *dev, uint32_t space_id, uint32_t overlay_id,
+			 uint32_t slab, uint64_t offset, uint64_t len, void *ptr,
+			 uint64_t *address, struct instr_err *err)
+{
+	uint64_t done = 0;
+
+	do {
+		uint64_t part = len - done < TIMES_READ_MAX ? len - done : TIMES_READ_MAX;
+		struct instr_times_read arg = {
+			.size = sizeof(arg),
+			.space_id = space_id,
+			.overlay_id = overlay_id,
+			.slab = slab,
+			.offset = offset + done,
+			.len = part,
+			.ptr = (uintptr_t)ptr + done,
+		};
+		int code = dev_call(dev, INSTR_TIMES_READ, &arg);
+
+		if (code == -ENXIO)
+			return code;
+		if (code)
+			return dev_fail(err, code, "the times");
+		*address = arg.out_address;
+		done += part;
+	} while (done < len);
+	return 0;
+}
+
+int instr_dev_threads_read(struct instr_dev *dev, uint32_t space_id, uint64_t **fs_base,
+			   size_t *nr, struct instr_err *err)
+{
+	CLEAN(free) uint64_t *array = NULL;
+	uint32_t room = 64;
+
+	for (;;) {
+		struct instr_threads_read arg = {
+			.size = sizeof(arg), .space_id = space_id, .nr = room,
+		};
+		int code;
+
+		free(array);
+		array = malloc(room * sizeof(*array));
+		if (!array)
+			return err_memory(err);
+		arg.ptr = (uintptr_t)array;
+		code = dev_call(dev, INSTR_THREADS_READ, &arg);
+		if (code)
+			return dev_fail(err, code, "the threads");
+		if (arg.out_nr <= room) {
+			*nr = arg.out_nr;
+			break;
+		}
+		/* More begin while we look. */
+		room = arg.out_nr + 64;
+	}
+	*fs_base = TAKE(array);
+	return 0;
 }
 
 int instr_dev_remove(struct instr_dev *dev, uint32_t session_id, unsigned int *removed,

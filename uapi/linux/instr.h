@@ -132,8 +132,9 @@ struct instr_control {
  *
  * Entries are made by the module: a thread that has none goes, in the code of any slab,
  * to an int3 at byte INSTR_THREAD_TRAP with the address of the entry that it wants, free
- * or left, in RDI, having made sure that the page is there. It goes on behind the int3
- * with RAX = 0: look again, or RAX = 1: there will be no entry.
+ * or left, in RDI, having made sure that the page is there, and 1 in RAX. It goes on
+ * behind the int3 with RAX = 0: look again, or RAX = 1: there will be no entry. When
+ * nobody is left to answer the int3 becomes a nop, for threads that were on their way.
  */
 #define INSTR_THREADS		4096
 #define INSTR_THREADS_LEN	((__u64)INSTR_THREADS * sizeof(struct instr_thread))

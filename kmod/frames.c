@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frames: where the code of a space's slabs keeps what it knows of functions that were
+ * entered and not left yet.
+ *
+ * One file, of which nothing is ever used but its name: it says which mappings are
+ * frames. As slabs are, they are never unmapped. Those of a session that is gone serve
+ * the next one. Two sessions may have spaces in one process, so a space claims them
+ * before it touches them.
+ */
+
+#include "frames.h"
+
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/shmem_fs.h>
+#include <uapi/linux/fcntl.h>
+
+#include "slab.h"
+#include "space.h"
+#include "thread.h"
+
+static struct file *frames_rw, *frames_ro;
+/* Of space->frames. */
+static DEFINE_SPINLOCK(frames_lock);
+
+/* ---- whose they are -------------------------------------------------------------- */
+
+struct frames_claim {
+	const struct instr_space *space;
+	unsigned long vaddr;
+	bool taken;
+};
+
+static void claim_check(struct instr_space *space, void *data)
+{
+	struct frames_claim *claim = data;
+
+	claim->taken |= space != claim->space && space->frames == claim->vaddr;
+}
+
+/* False: they are those of another space. */
+static bool frames_claim(struct instr_space *space, unsigned long vaddr)
+{
+	struct frames_claim claim = { .space = space, .vaddr = vaddr };
+
+	rcu_read_lock();
+	spin_lock(&frames_lock);
+	instr_space_for_each(space->mm, claim_check, &claim);
+	if (!claim.taken)
+		space->frames = vaddr;
+	spin_unlock(&frames_lock);
+	rcu_read_unlock();
+	return !claim.taken;
+}
+
+void instr_frames_release(struct instr_space *space)
+{
+	spin_lock(&frames_lock);
+	space->frames = 0;
+	spin_unlock(&frames_lock);
+}
+
+/* ---- where they are -------------------------------------------------------------- */
+
+static bool vma_is_frames(const struct vm_area_struct *vma, u64 len)
+{
+	return vma->vm_file == frames_ro && !vma->vm_pgoff &&
+	       vma->vm_end - vma->vm_start == len;
+}
+
+/* Claims what an earlier session left in current->mm. */
+static bool frames_find(struct instr_space *space, u64 len)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	bool found = false;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma) {
+		found = vma_is_frames(vma, len) && frames_claim(space, vma->vm_start);
+		if (found)
+			break;
+	}
+	mmap_read_unlock(mm);
+	return found;
+}
+
+static int frames_set_zero(unsigned long vaddr, u64 len)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	bool ours;
+
+	mmap_write_lock(mm);
+	vma = find_vma(mm, vaddr);
+	ours = vma && vma->vm_start == vaddr && vma_is_frames(vma, len);
+	if (ours)
+		instr_vma_set_zero(vma);
+	mmap_write_unlock(mm);
+	return ours ? 0 : -EFAULT;
+}
+
+/* At @vaddr, in place of what is there, or with 0 anywhere. Returns where, or an errno. */
+static long frames_mmap(unsigned long vaddr, u64 len)
+{
+	unsigned long fixed = vaddr ? MAP_FIXED : 0, mapped;
+	int err = instr_vma_check_zero();
+
+	if (err)
+		return err;
+	mapped = vm_mmap(frames_ro, vaddr, len, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_NORESERVE | fixed, 0);
+	if (IS_ERR_VALUE(mapped))
+		return mapped;
+	err = frames_set_zero(mapped, len);
+	return err ?: (long)mapped;
+}
+
+/* A thread may be at work in those that are there: they are never unmapped. */
+int instr_frames_map(struct instr_space *space, u64 len)
+{
+	long mapped;
+
+	instr_threads_clear(space);
+	if (!space->frames)
+		frames_find(space, len);
+	do {
+		mapped = frames_mmap(space->frames, len);
+		if (IS_ERR_VALUE(mapped))
+			break;
+		/* New ones: another session may have found them before us. */
+	} while (!frames_claim(space, mapped));
+	if (IS_ERR_VALUE(mapped)) {
+		instr_frames_release(space);
+		return mapped;
+	}
+	space->frames_len = len;
+	return 0;
+}
+
+/* ---- who knows ------------------------------------------------------------------- */
+
+static void frames_tell(struct instr_space *space, u64 vaddr)
+{
+	struct instr_slab *slab;
+
+	spin_lock(&space->lock);
+	WRITE_ONCE(space->control.frames, vaddr);
+	list_for_each_entry(slab, &space->slabs, node)
+		instr_data_frames(&slab->data, vaddr);
+	spin_unlock(&space->lock);
+}
+
+void instr_frames_show(struct instr_space *space)
+{
+	frames_tell(space, space->frames);
+}
+
+void instr_frames_hide(struct instr_space *space)
+{
+	frames_tell(space, 0);
+}
+
+/* ---- the file -------------------------------------------------------------------- */
+
+const struct file *instr_frames_file(void)
+{
+	return frames_ro;
+}
+
+int instr_frames_init(void)
+{
+	frames_rw = shmem_file_setup("instr-frames", INSTR_TIMES_MAX, VM_NORESERVE);
+	if (IS_ERR(frames_rw))
+		return PTR_ERR(frames_rw);
+	frames_ro = dentry_open(&frames_rw->f_path, O_RDONLY | O_LARGEFILE,
+				current_cred());
+	if (IS_ERR(frames_ro)) {
+		fput(frames_rw);
+		return PTR_ERR(frames_ro);
+	}
+	SHMEM_I(file_inode(frames_rw))->seals |= F_SEAL_SEAL | F_SEAL_SHRINK |
+						 F_SEAL_GROW | F_SEAL_WRITE |
+						 F_SEAL_FUTURE_WRITE;
+	return 0;
+}
+
+void instr_frames_exit(void)
+{
+	fput(frames_ro);
+	fput(frames_rw);
+}

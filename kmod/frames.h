@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef INSTR_FRAMES_H
+#define INSTR_FRAMES_H
+
+#include <linux/types.h>
+
+struct file;
+struct instr_space;
+
+int instr_frames_init(void);
+void instr_frames_exit(void);
+
+/*
+ * Gives @space its frames, all zero, or zeros in place of those that it has. In the
+ * space's address space, which is current->mm. No lock may be held but the session's.
+ */
+int instr_frames_map(struct instr_space *space, u64 len);
+/* They belong to nobody now, and another session may take them. */
+void instr_frames_release(struct instr_space *space);
+
+/* The slabs of @space have their address, or have it no more. Atomic. */
+void instr_frames_show(struct instr_space *space);
+void instr_frames_hide(struct instr_space *space);
+
+/* What they are mappings of. */
+const struct file *instr_frames_file(void);
+
+#endif

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Times: what a slab's code writes down, page by page as it needs them.
+ *
+ * They are not pinned. While the address space lives its pages are looked up when they
+ * are read; those that were never written to have no memory, and get none by that. At
+ * its end, before they would be unmapped, a notifier takes references on those that are
+ * there, and the slab keeps them.
+ */
+
+#include "times.h"
+
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/uaccess.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <asm/cpufeature.h>
+#include <asm/tsc.h>
+
+#include "frames.h"
+#include "live.h"
+#include "overlay.h"
+#include "space.h"
+
+/*
+ * For what the task that happens to be there can't do: with a signal pending it would
+ * register no notifier, and get no page. The end of a process waits for it.
+ */
+static struct workqueue_struct *times_wq;
+
+u32 instr_times_khz(void)
+{
+	if (check_tsc_unstable() || !boot_cpu_has(X86_FEATURE_FSGSBASE))
+		return 0;
+	return tsc_khz;
+}
+
+/* ---- pages of an address space; mmap_lock is held -------------------------------- */
+
+/* Whether there may be a page; *next: where the next may be. No page gets there by it. */
+static bool page_is_there(struct mm_struct *mm, unsigned long vaddr, unsigned long *next)
+{
+	pgd_t *pgd = pgd_offset(mm, vaddr);
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t pmd;
+	pte_t pte;
+
+	*next = (vaddr & PGDIR_MASK) + PGDIR_SIZE;
+	if (pgd_none(*pgd))
+		return false;
+	p4d = p4d_offset(pgd, vaddr);
+	*next = (vaddr & P4D_MASK) + P4D_SIZE;
+	if (p4d_none(*p4d))
+		return false;
+	pud = pud_offset(p4d, vaddr);
+	*next = (vaddr & PUD_MASK) + PUD_SIZE;
+	if (pud_none(*pud))
+		return false;
+	pmd = READ_ONCE(*pmd_offset(pud, vaddr));
+	*next = (vaddr & PMD_MASK) + PMD_SIZE;
+	if (pmd_none(pmd))
+		return false;
+	*next = (vaddr & PAGE_MASK) + PAGE_SIZE;
+	if (!pmd_present(pmd) || pmd_leaf(pmd))
+		return true;
+	pte = READ_ONCE(*pte_offset_kernel(&pmd, vaddr));
+	return !pte_none(pte);
+}
+
+/*
+ * The page at @vaddr of a mapping of @file, with a reference, or NULL. One that was
+ * swapped out, or is being moved, comes back.
+ */
+static struct page *page_get(struct mm_struct *mm, const struct file *file,
+			     unsigned long vaddr, unsigned long *next)
+{
+	struct vm_area_struct *vma = find_vma(mm, vaddr);
+	struct page *page;
+	bool there;
+
+	/* The process may have removed it. */
+	if (!vma || vma->vm_start > vaddr || vma->vm_file != file) {
+		*next = !vma ? TASK_SIZE_MAX :
+			vma->vm_start > vaddr ? vma->vm_start : vma->vm_end;
+		return NULL;
+	}
+	rcu_read_lock();
+	there = page_is_there(mm, vaddr, next);
+	rcu_read_unlock();
+	if (!there || get_user_pages_remote(mm, vaddr, 1, FOLL_FORCE, &page, NULL) != 1)
+		return NULL;
+	/* That of all zeros, or a bad one. */
+	if (!PageReserved(page) && !PageHWPoison(page))
+		return page;
+	put_page(page);
+	return NULL;
+}
+
+/* ---- the end of an address space ------------------------------------------------- */
+
+/* Those that are gone can't be reclaimed, as pinned ones can't. */
+static bool keep_is_too_much(void)
+{
+	return atomic64_read(&instr_live.pinned) >= totalram_pages() / 4;
+}
+
+static void slab_keep(struct mm_struct *mm, struct instr_slab *slab)
+{
+	const struct instr_code *code = slab->overlay->code;
+	unsigned long start = instr_slab_times(code, slab->base), vaddr, next;
+
+	for (vaddr = start; vaddr - start < code->times_len; vaddr = next) {
+		struct page *page = page_get(mm, code->ro, vaddr, &next);
+
+		cond_resched();
+		if (!page)
+			continue;
+		if (keep_is_too_much() ||
+		    xa_err(xa_store(&slab->times, (vaddr - start) >> PAGE_SHIFT, page,
+				    GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN))) {
+			put_page(page);
+			return;
+		}
+		atomic64_inc(&instr_live.pinned);
+	}
+}
+
+struct times_work {
+	struct work_struct work;
+	struct instr_space *space;
+	int err;
+};
+
+static int times_do(struct instr_space *space, work_func_t fn)
+{
+	struct times_work arg = { .space = space };
+
+	INIT_WORK_ONSTACK(&arg.work, fn);
+	queue_work(times_wq, &arg.work);
+	flush_work(&arg.work);
+	destroy_work_on_stack(&arg.work);
+	return arg.err;
+}
+
+/* No slab is added any more. */
+static void times_keep(struct work_struct *work)
+{
+	struct times_work *arg = container_of(work, struct times_work, work);
+	struct mm_struct *mm = arg->space->mm;
+	struct instr_slab *slab;
+
+	mmap_read_lock(mm);
+	list_for_each_entry(slab, &arg->space->slabs, node)
+		slab_keep(mm, slab);
+	mmap_read_unlock(mm);
+}
+
+/* In exit_mmap(), or when we unregister. */
+static void times_on_release(struct mmu_notifier *notifier, struct mm_struct *mm)
+{
+	struct instr_space *space = container_of(notifier, struct instr_space,
+						 times.notifier);
+
+	if (!READ_ONCE(space->times.unwanted))
+		times_do(space, times_keep);
+	complete_all(&space->times.kept);
+}
+
+static const struct mmu_notifier_ops times_ops = {
+	.release = times_on_release,
+};
+
+static void times_register(struct work_struct *work)
+{
+	struct times_work *arg = container_of(work, struct times_work, work);
+
+	arg->err = mmu_notifier_register(&arg->space->times.notifier, arg->space->mm);
+}
+
+int instr_times_watch(struct instr_space *space)
+{
+	int err;
+
+	if (space->times.watched)
+		return 0;
+	space->times.notifier.ops = &times_ops;
+	init_completion(&space->times.kept);
+	err = times_do(space, times_register);
+	space->times.watched = !err;
+	return err;
+}
+
+void instr_times_give_up(struct instr_space *space)
+{
+	WRITE_ONCE(space->times.unwanted, true);
+}
+
+static void slab_forget(struct instr_slab *slab)
+{
+	unsigned long index;
+	struct page *page;
+
+	xa_for_each(&slab->times, index, page) {
+		put_page(page);
+		atomic64_dec(&instr_live.pinned);
+		cond_resched();
+	}
+	xa_destroy(&slab->times);
+}
+
+void instr_times_free(struct instr_space *space)
+{
+	struct instr_slab *slab;
+
+	instr_times_give_up(space);
+	if (space->times.watched)
+		mmu_notifier_unregister(&space->times.notifier, space->mm);
+	list_for_each_entry(slab, &space->slabs, node)
+		slab_forget(slab);
+}
+
+/* ---- reading --------------------------------------------------------------------- */
+
+/* What is read: @mm, in which it lies at @start in a mapping of @file; or NULL, and @kept. */
+struct times_source {
+	struct mm_struct *mm;
+	const struct file *file;
+	unsigned long start;
+	struct xarray *kept;
+};
+
+/* With a reference, or NULL; *next: the first byte behind that for which it is said. */
+static struct page *source_page(const struct times_source *from, u64 offset, u64 *next)
+{
+	unsigned long behind;
+	struct page *page;
+
+	if (from->mm) {
+		mmap_read_lock(from->mm);
+		page = page_get(from->mm, from->file, from->start + offset, &behind);
+		mmap_read_unlock(from->mm);
+		*next = behind - from->start;
+		return page;
+	}
+	*next = (offset & PAGE_MASK) + PAGE_SIZE;
+	page = xa_load(from->kept, offset >> PAGE_SHIFT);
+	if (page)
+		get_page(page);
+	return page;
+}
+
+static int page_copy(struct page *page, u64 offset, u64 len, u8 __user *to)
+{
+	unsigned long left;
+	u8 *bytes;
+
+	if (!page)
+		return clear_user(to, len) ? -EFAULT : 0;
+	bytes = kmap_local_page(page);
+	left = copy_to_user(to, bytes + offset_in_page(offset), len);
+	kunmap_local(bytes);
+	put_page(page);
+	return left ? -EFAULT : 0;
+}
+
+static int source_read(const struct times_source *from, u64 offset, u64 len,
+		       u8 __user *to)
+{
+	u64 end = offset + len, next;
+	int err = 0;
+
+	for (; offset < end && !err; offset = next) {
+		struct page *page = source_page(from, offset, &next);
+
+		next = min(next, end);
+		err = page_copy(page, offset, next - offset, to);
+		to += next - offset;
+		if (fatal_signal_pending(current))
+			err = -EINTR;
+		cond_resched();
+	}
+	return err;
+}
+
+int instr_times_read(struct instr_space *space, struct instr_slab *slab, u64 offset,
+		     u64 len, u8 __user *to)
+{
+	struct times_source from = {
+		.mm = mmget_not_zero(space->mm) ? space->mm : NULL,
+		.file = slab->overlay->code->ro,
+		.start = instr_slab_times(slab->overlay->code, slab->base),
+		.kept = &slab->times,
+	};
+	int err = 0;
+
+	if (!from.mm)
+		err = wait_for_completion_killable(&space->times.kept);
+	if (!err)
+		err = source_read(&from, offset, len, to);
+	if (from.mm)
+		mmput_async(from.mm);
+	return err;
+}
+
+int instr_times_read_frames(struct instr_space *space, u64 offset, u64 len,
+			    u8 __user *to)
+{
+	struct times_source from = {
+		.mm = space->mm,
+		.file = instr_frames_file(),
+		.start = space->frames,
+	};
+	int err;
+
+	if (!mmget_not_zero(space->mm))
+		return -ENXIO;
+	err = source_read(&from, offset, len, to);
+	mmput_async(space->mm);
+	return err;
+}
+
+int instr_times_init(void)
+{
+	times_wq = alloc_workqueue("instr-times", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return times_wq ? 0 : -ENOMEM;
+}
+
+void instr_times_exit(void)
+{
+	destroy_workqueue(times_wq);
+}
