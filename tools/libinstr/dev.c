@@ -340,6 +340,24 @@ int instr_dev_data_read(struct instr_dev *dev, uint32_t space_id, uint32_t overl
 	return code ? dev_fail(err, code, "the counts") : 0;
 }
 
+int instr_dev_times_read(struct instr_dev *dev, uint32_t space_id, uint32_t overlay_id,
+			 uint32_t slab, uint64_t offset, uint64_t len, void *ptr,
+			 uint64_t *address, struct instr_err *err)
+{
+	(void)dev, (void)space_id, (void)overlay_id, (void)slab, (void)offset, (void)len;
+	(void)ptr, (void)address, (void)err;
+	return -ENXIO;
+}
+
+int instr_dev_threads_read(struct instr_dev *dev, uint32_t space_id, uint64_t **fs_base,
+			   size_t *nr, struct instr_err *err)
+{
+	(void)dev, (void)space_id, (void)err;
+	*fs_base = NULL;
+	*nr = 0;
+	return 0;
+}
+
 int instr_dev_remove(struct instr_dev *dev, uint32_t session_id, unsigned int *removed,
 		     struct instr_err *err)
 {

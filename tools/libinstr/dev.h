@@ -50,6 +50,18 @@ int instr_dev_space_next(struct instr_dev *dev, struct instr_space_next *space,
 int instr_dev_data_read(struct instr_dev *dev, uint32_t space_id, uint32_t overlay_id,
 			uint64_t *counters, size_t nr, struct instr_err *err);
 
+/*
+ * Bytes of the times of the overlay's slab number @slab in that space, or with
+ * @overlay_id 0 of its frames. *address is where byte 0 lies in the process. -ENXIO:
+ * there is no such slab, or nothing (any more) to read; nothing is said in @err then.
+ */
+int instr_dev_times_read(struct instr_dev *dev, uint32_t space_id, uint32_t overlay_id,
+			 uint32_t slab, uint64_t offset, uint64_t len, void *ptr,
+			 uint64_t *address, struct instr_err *err);
+/* FS bases of the threads that live in that space; an array for free(). */
+int instr_dev_threads_read(struct instr_dev *dev, uint32_t space_id, uint64_t **fs_base,
+			   size_t *nr, struct instr_err *err);
+
 /* @session_id 0: all but our own. */
 int instr_dev_remove(struct instr_dev *dev, uint32_t session_id, unsigned int *removed,
 		     struct instr_err *err);
