@@ -15,6 +15,7 @@
 
 #include "resolve.h"
 #include "say.h"
+#include "timable.h"
 
 /* ---- patterns to files ----------------------------------------------------- */
 
@@ -53,17 +54,24 @@ static bool same_file(const struct instr_file *a, const struct instr_file *b)
 	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
+static struct target *target_find(const struct targets *targets, const struct instr_file *file)
+{
+	for (size_t i = 0; i < targets->nr; i++)
+		if (same_file(targets->target[i].file, file))
+			return &targets->target[i];
+	return NULL;
+}
+
 /* Takes over @file. */
 static struct target *target_get(struct targets *targets, struct instr_file *file,
 				 const char *name)
 {
-	struct target *target;
+	struct target *target = target_find(targets, file);
 
-	for (size_t i = 0; i < targets->nr; i++)
-		if (same_file(targets->target[i].file, file)) {
-			instr_file_close(file);
-			return &targets->target[i];
-		}
+	if (target) {
+		instr_file_close(file);
+		return target;
+	}
 	targets->target = reallocarray(targets->target, targets->nr + 1, sizeof(*target));
 	if (!targets->target)
 		out_of_memory();
@@ -95,15 +103,18 @@ static int add_pattern(struct subject *subject, const char *pattern,
 
 /* ---- plans ----------------------------------------------------------------- */
 
-static int match(struct target *target, struct instr_err *err)
+static int match(struct target *target, bool timed, struct instr_err *err)
 {
 	size_t nr_funcs;
 	int code = instr_file_funcs(target->file, &target->func, &nr_funcs, err);
 
 	if (code)
 		return code;
-	return instr_places_match(target->file, target->patterns.text, target->patterns.nr,
+	code = instr_places_match(target->file, target->patterns.text, target->patterns.nr,
 				  &target->chosen, &target->nr, err);
+	if (code || !timed)
+		return code;
+	return timable_only(target->file, &target->patterns, target->chosen, &target->nr, err);
 }
 
 /* Where in the process the position lies, if the file is mapped there by @map. */
@@ -180,20 +191,30 @@ static int take_room(struct instr_maps *maps, const struct instr_plan *plan,
 	return code;
 }
 
+static int plan_of(const struct target *target, bool timed, struct instr_distance distance,
+		   struct instr_plan **ret, struct instr_err *err)
+{
+	int code = (timed ? instr_plan_time : instr_plan_create)
+			(target->file, target->chosen, target->nr, distance, ret, err);
+
+	if (code == -ENOSPC)
+		instr_hint(err, code, "see: instrctl list %s%s", timed ? "--time " : "",
+			   target->name);
+	return code;
+}
+
 /* 1: one is enough, as we saw that it fits. */
-static int add_plan(struct subject *subject, struct target *target,
+static int add_plan(struct subject *subject, struct target *target, bool timed,
 		    struct instr_distance distance, struct instr_err *err)
 {
 	struct instr_plan *plan;
 	size_t mapped;
 	bool free, sure;
-	int code = instr_plan_create(target->file, target->chosen, target->nr, distance,
-				     &plan, err);
+	int code = plan_of(target, timed, distance, &plan, err);
 
-	if (code == -ENOSPC)
-		return instr_hint(err, code, "see: instrctl list %s", target->name);
 	if (code)
 		return code;
+	target->planned = true;
 	mapped = find_room(&subject->maps, plan, &free, &sure);
 	if (!free) {
 		instr_plan_destroy(plan);
@@ -206,13 +227,14 @@ static int add_plan(struct subject *subject, struct target *target,
 	return take_room(&subject->maps, plan, err) ?: 1;
 }
 
-static int make_plans(struct subject *subject, struct target *target, struct instr_err *err)
+static int make_plans(struct subject *subject, struct target *target, bool timed,
+		      struct instr_err *err)
 {
 	const struct instr_distance *distance = instr_distances(target->file);
 	int code = 0;
 
 	for (; distance->top && target->nr_plans < ALTERNATIVES_MAX; distance++) {
-		code = add_plan(subject, target, *distance, err);
+		code = add_plan(subject, target, timed, *distance, err);
 		if (code == 1 || (code && code != -ENOSPC))
 			break;
 	}
@@ -221,20 +243,57 @@ static int make_plans(struct subject *subject, struct target *target, struct ins
 	return target->nr_plans ? 0 : code;
 }
 
-int targets_create(struct subject *subject, const struct patterns *patterns,
+/* ---- what unwinds stacks --------------------------------------------------- */
+
+void targets_leave_out(struct targets *targets, struct target *target)
+{
+	while (target->nr_plans)
+		instr_plan_destroy(target->plan[--target->nr_plans]);
+	targets->blind = true;
+}
+
+/* It is no error if that can't be done. */
+static void add_hidden(struct subject *subject, const char *name, struct targets *targets)
+{
+	struct instr_file *file;
+	struct target *target;
+	char *path;
+	int code;
+
+	if (resolve_file(subject, name, &path, NULL))
+		return;
+	code = instr_file_open(path, &file, NULL);
+	if (!code && target_find(targets, file))
+		instr_file_close(file);
+	else if (!code) {
+		target = target_get(targets, file, path);
+		target->hidden = true;
+		target->first = targets->nr_sites;
+		targets->nr_hidden++;
+		if (make_plans(subject, target, true, NULL) && target->planned)
+			targets_leave_out(targets, target);
+	}
+	free(path);
+}
+
+int targets_create(struct subject *subject, const struct patterns *patterns, bool timed,
 		   struct targets *ret, struct instr_err *err)
 {
 	int code = 0;
 
-	*ret = (struct targets) { 0 };
+	*ret = (struct targets) { .timed = timed };
 	for (size_t i = 0; i < patterns->nr && !code; i++)
 		code = add_pattern(subject, patterns->text[i], ret, err);
 	for (size_t i = 0; i < ret->nr && !code; i++)
-		code = match(&ret->target[i], err);
+		code = match(&ret->target[i], timed, err);
 	for (size_t i = 0; i < ret->nr && !code; i++) {
 		ret->target[i].first = ret->nr_sites;
 		ret->nr_sites += ret->target[i].nr;
-		code = make_plans(subject, &ret->target[i], err);
+		code = make_plans(subject, &ret->target[i], timed, err);
+	}
+	if (!code && timed) {
+		add_hidden(subject, "libgcc_s.so.1", ret);
+		add_hidden(subject, "libstdc++.so.6", ret);
 	}
 	if (code)
 		targets_destroy(ret);
