@@ -166,11 +166,11 @@ static void print_missed(const struct result *result, FILE *out)
 void latency_notes(const struct targets *targets, const struct result *result, FILE *out)
 {
 	static const char *const how[INSTR_EXIT_MAX] = {
-		[INSTR_EXIT_EXCEPTION] = "left by an exception",
-		[INSTR_EXIT_LONGJMP] = "left by longjmp, or another jump out",
+		[INSTR_EXIT_EXCEPTION] = "ended by an exception",
+		[INSTR_EXIT_LONGJMP] = "ended by longjmp, or another jump out",
 		[INSTR_EXIT_THREAD] = "ended with the thread, or the process",
 		[INSTR_EXIT_EXEC] = "ended as another program began (exec)",
-		[INSTR_EXIT_INSIDE] = "not left yet",
+		[INSTR_EXIT_INSIDE] = "had not ended",
 	};
 
 	for (unsigned int i = 0; i < INSTR_EXIT_MAX; i++) {

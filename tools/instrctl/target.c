@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "resolve.h"
+#include "room.h"
 #include "say.h"
 #include "timable.h"
 
@@ -117,78 +118,17 @@ static int match(struct target *target, bool timed, struct instr_err *err)
 	return timable_only(target->file, &target->patterns, target->chosen, &target->nr, err);
 }
 
-/* Where in the process the position lies, if the file is mapped there by @map. */
-static uint64_t position_vaddr(const struct instr_map *map, int64_t position)
+/* What unwinds stacks, which nobody asked for, may be all that a plan has. */
+static int check_plan(const struct target *target, struct instr_plan *plan,
+		      struct instr_err *err)
 {
-	return map->start - map->offset + (uint64_t)position;
-}
-
-/*
- * A slab that an earlier session, or the process's parent, left at that place: the
- * module decides whether it will do.
- */
-static bool has_old_slab(const struct instr_maps *maps, uint64_t start)
-{
-	for (size_t i = 0; i < maps->nr; i++)
-		if (maps->map[i].start == start && maps->map[i].offset == 0 &&
-		    !strncmp(maps->map[i].name, "/instr-slab", strlen("/instr-slab")))
-			return true;
-	return false;
-}
-
-static bool has_room(const struct instr_maps *maps, const struct instr_plan *plan,
-		     const struct instr_map *map)
-{
-	return instr_maps_is_free(maps, position_vaddr(map, plan->slab_start),
-				  instr_plan_len(plan)) &&
-	       (!plan->annex_len ||
-		instr_maps_is_free(maps, position_vaddr(map, plan->annex_start),
-				   plan->annex_len));
-}
-
-/*
- * How often the file is mapped; *free tells whether each has room for its slab,
- * *sure whether that is certain.
- */
-static size_t find_room(const struct instr_maps *maps, const struct instr_plan *plan,
-			bool *free, bool *sure)
-{
-	int fd = instr_file_fd(plan->file);
-	size_t nr = 0;
-
-	*free = *sure = true;
-	for (size_t i = 0; i < maps->nr; i++) {
-		bool old;
-
-		if (!instr_map_is(maps, &maps->map[i], fd))
-			continue;
-		nr++;
-		old = has_old_slab(maps, position_vaddr(&maps->map[i], plan->slab_start));
-		*sure &= !old;
-		*free &= old || has_room(maps, plan, &maps->map[i]);
-	}
-	return nr;
-}
-
-/* The slabs of other files must not be put there as well. */
-static int take_room(struct instr_maps *maps, const struct instr_plan *plan,
-		     struct instr_err *err)
-{
-	int fd = instr_file_fd(plan->file);
-	int code = 0;
-
-	for (size_t i = 0, nr = maps->nr; i < nr && !code; i++) {
-		const struct instr_map map = maps->map[i];
-
-		if (!instr_map_is(maps, &map, fd))
-			continue;
-		code = instr_maps_take(maps, position_vaddr(&map, plan->slab_start),
-				       instr_plan_len(plan), err);
-		if (!code && plan->annex_len)
-			code = instr_maps_take(maps, position_vaddr(&map, plan->annex_start),
-					       plan->annex_len, err);
-	}
-	return code;
+	for (size_t i = 0; i < target->nr; i++)
+		if (instr_plan_place(plan, i)->how != INSTR_HOW_REFUSED)
+			return 0;
+	if (!target->nr)
+		return 0;
+	instr_plan_destroy(plan);
+	return instr_fail(err, -ENOSPC, "%s: none of the functions can be timed", target->name);
 }
 
 static int plan_of(const struct target *target, bool timed, struct instr_distance distance,
@@ -197,6 +137,8 @@ static int plan_of(const struct target *target, bool timed, struct instr_distanc
 	int code = (timed ? instr_plan_time : instr_plan_create)
 			(target->file, target->chosen, target->nr, distance, ret, err);
 
+	if (!code && timed)
+		code = check_plan(target, *ret, err);
 	if (code == -ENOSPC)
 		instr_hint(err, code, "see: instrctl list %s%s", timed ? "--time " : "",
 			   target->name);
@@ -215,7 +157,7 @@ static int add_plan(struct subject *subject, struct target *target, bool timed,
 	if (code)
 		return code;
 	target->planned = true;
-	mapped = find_room(&subject->maps, plan, &free, &sure);
+	mapped = room_find(&subject->maps, plan, &free, &sure);
 	if (!free) {
 		instr_plan_destroy(plan);
 		return instr_fail(err, -ENOSPC, "%s: no room for its slab in process %d",
@@ -224,7 +166,7 @@ static int add_plan(struct subject *subject, struct target *target, bool timed,
 	target->plan[target->nr_plans++] = plan;
 	if (!mapped || !sure)
 		return 0;
-	return take_room(&subject->maps, plan, err) ?: 1;
+	return room_take(&subject->maps, plan, err) ?: 1;
 }
 
 static int make_plans(struct subject *subject, struct target *target, bool timed,
