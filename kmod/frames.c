@@ -143,29 +143,6 @@ int instr_frames_map(struct instr_space *space, u64 len)
 	return 0;
 }
 
-/* ---- who knows ------------------------------------------------------------------- */
-
-static void frames_tell(struct instr_space *space, u64 vaddr)
-{
-	struct instr_slab *slab;
-
-	spin_lock(&space->lock);
-	WRITE_ONCE(space->control.frames, vaddr);
-	list_for_each_entry(slab, &space->slabs, node)
-		instr_data_frames(&slab->data, vaddr);
-	spin_unlock(&space->lock);
-}
-
-void instr_frames_show(struct instr_space *space)
-{
-	frames_tell(space, space->frames);
-}
-
-void instr_frames_hide(struct instr_space *space)
-{
-	frames_tell(space, 0);
-}
-
 /* ---- the file -------------------------------------------------------------------- */
 
 const struct file *instr_frames_file(void)

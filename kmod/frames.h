@@ -18,10 +18,6 @@ int instr_frames_map(struct instr_space *space, u64 len);
 /* They belong to nobody now, and another session may take them. */
 void instr_frames_release(struct instr_space *space);
 
-/* The slabs of @space have their address, or have it no more. Atomic. */
-void instr_frames_show(struct instr_space *space);
-void instr_frames_hide(struct instr_space *space);
-
 /* What they are mappings of. */
 const struct file *instr_frames_file(void);
 

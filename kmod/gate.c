@@ -13,6 +13,22 @@
 
 #define VFORK_NONE	1	/* an FS base that no thread has */
 
+/*
+ * One word says both where frames are and that the gate is open. Only whoever shows them
+ * writes it: a space of an earlier session may still have the same pages.
+ */
+static void gate_set_frames(struct instr_space *space)
+{
+	bool open = space->control.gate <= INSTR_GATE_MANY;
+	struct instr_slab *slab;
+
+	if (!space->frames_shown)
+		return;
+	space->control.frames = space->frames_shown | (open ? INSTR_FRAMES_OPEN : 0);
+	list_for_each_entry(slab, &space->slabs, node)
+		instr_data_frames(&slab->data, space->control.frames);
+}
+
 static void gate_set(struct instr_space *space)
 {
 	struct instr_slab *slab;
@@ -29,6 +45,28 @@ static void gate_set(struct instr_space *space)
 	}
 	list_for_each_entry(slab, &space->slabs, node)
 		instr_data_control(&slab->data, &space->control);
+	gate_set_frames(space);
+}
+
+void instr_gate_show_frames(struct instr_space *space)
+{
+	spin_lock(&space->lock);
+	space->frames_shown = space->frames;
+	gate_set_frames(space);
+	spin_unlock(&space->lock);
+}
+
+void instr_gate_hide_frames(struct instr_space *space)
+{
+	struct instr_slab *slab;
+
+	spin_lock(&space->lock);
+	if (space->frames_shown)
+		list_for_each_entry(slab, &space->slabs, node)
+			instr_data_frames(&slab->data, 0);
+	space->frames_shown = 0;
+	space->control.frames = 0;
+	spin_unlock(&space->lock);
 }
 
 void instr_gate_set_many(struct instr_space *space)

@@ -14,4 +14,8 @@ void instr_gate_vfork_end(struct instr_space *space, unsigned long fs_base);
 /* It has a second thread, which has not run yet. Atomic. */
 void instr_gate_set_many(struct instr_space *space);
 
+/* From now on its slabs know where its frames are, or no more. */
+void instr_gate_show_frames(struct instr_space *space);
+void instr_gate_hide_frames(struct instr_space *space);
+
 #endif

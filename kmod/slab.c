@@ -617,6 +617,8 @@ void instr_data_frames(struct instr_data *data, u64 frames)
 {
 	struct instr_control *to = page_address(data->pages[0]);
 
+	/* It says that one need not look at the gate. */
+	smp_wmb();
 	WRITE_ONCE(to->frames, frames);
 }
 

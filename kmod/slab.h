@@ -111,10 +111,6 @@ int instr_slab_has_trap(unsigned long vaddr);
 void instr_data_add(const struct instr_data *data, u64 offset, u64 nr, u64 *sums);
 /* Makes the control block what is given, but for the frames. Atomic. */
 void instr_data_control(struct instr_data *data, const struct instr_control *control);
-/*
- * The same for the frames. Only by the space whose they are: one of an earlier session
- * may still have the same pages.
- */
 void instr_data_frames(struct instr_data *data, u64 frames);
 void instr_data_unpin(struct instr_data *data);
 

@@ -24,7 +24,7 @@
 
 #include "edition.h"
 #include "event.h"
-#include "frames.h"
+#include "gate.h"
 #include "live.h"
 #include "overlay.h"
 #include "pointer.h"
@@ -373,7 +373,7 @@ void instr_space_withdraw(struct instr_space *space)
 	if (space->detached)
 		return;
 	space->detached = true;
-	instr_frames_hide(space);
+	instr_gate_hide_frames(space);
 	instr_pointers_restore(space);
 	space_hold_views(space);
 	if (space_for_each_vma(space, vma_withdraw, NULL))

@@ -53,6 +53,7 @@ struct instr_slab {
  * @private: patched pages that are not shown
  * @unset: pointers that could not be set when it was tried last
  * @frames: where they are, or 0; frames.c
+ * @frames_shown: what its slabs are told of that, or 0; under @lock; gate.c
  * @execed: its process runs another program
  * @threads: has a lock of its own; thread.c
  */
@@ -78,6 +79,7 @@ struct instr_space {
 	u32 private;
 	u32 unset;
 	unsigned long frames;
+	u64 frames_shown;
 	u64 frames_len;
 	bool execed;
 	struct instr_threads threads;

@@ -112,7 +112,7 @@ static int space_get_times(struct instr_space *space, const struct instr_overlay
 		return err;
 	err = instr_frames_map(space, overlay->frames_len);
 	if (!err)
-		instr_frames_show(space);
+		instr_gate_show_frames(space);
 	return err;
 }
 
@@ -147,7 +147,8 @@ static int space_map_slab(struct instr_space *space, struct instr_overlay *overl
 	slab->base = base;
 	spin_lock(&space->lock);
 	instr_data_control(&slab->data, &space->control);
-	instr_data_frames(&slab->data, space->control.frames);
+	if (space->frames_shown)
+		instr_data_frames(&slab->data, space->control.frames);
 	list_add_tail(&slab->node, &space->slabs);
 	spin_unlock(&space->lock);
 	return 0;
@@ -298,7 +299,7 @@ static void space_revive(struct instr_session *session, struct instr_space *spac
 	space->detached = false;
 	/* What threads were in the middle of has come to an end without us. */
 	if (space->frames && !instr_frames_map(space, space->frames_len))
-		instr_frames_show(space);
+		instr_gate_show_frames(space);
 	list_for_each_entry(overlay, &session->overlays, node) {
 		struct instr_edition *edition =
 			instr_overlay_edition(overlay);

@@ -149,6 +149,16 @@ static bool entry_set(u64 entry, u64 fs_base)
 				     sizeof(fs_base));
 }
 
+/* Whoever finds the entry by its stack looks at the lane first. */
+static void entry_leave(u64 entry, u64 fs_base)
+{
+	const u64 none = 0;
+
+	copy_to_user_nofault(&entry_at(entry)->lane, &none, sizeof(none));
+	barrier();
+	entry_set(entry, fs_base | INSTR_THREAD_LEFT);
+}
+
 /* The FS base last: whoever finds it finds all the rest. */
 static bool entry_write(u64 entry, const struct instr_thread *thread)
 {
@@ -222,7 +232,7 @@ static unsigned long register_locked(struct instr_space *space, u64 entry,
 
 	if (!entry_read(entry, &there))
 		return NO_ENTRY;
-	if (there != INSTR_THREAD_FREE && there != INSTR_THREAD_LEFT)
+	if (there != INSTR_THREAD_FREE && there != (thread->fs_base | INSTR_THREAD_LEFT))
 		return LOOK_AGAIN;
 	if (record && entry_read(record->entry, &there) && there == thread->fs_base)
 		return LOOK_AGAIN;
@@ -241,10 +251,15 @@ static unsigned long register_locked(struct instr_space *space, u64 entry,
 
 static bool entry_is_sane(const struct instr_space *space, u64 entry)
 {
-	u64 frames = READ_ONCE(space->control.frames);
+	u64 frames = READ_ONCE(space->control.frames) & ~INSTR_FRAMES_OPEN;
 
 	return frames && entry >= frames && entry - frames < INSTR_THREADS_LEN &&
 	       (entry - frames) % sizeof(struct instr_thread) == 0;
+}
+
+static bool fs_base_is_sane(u64 fs_base)
+{
+	return fs_base && !(fs_base & INSTR_THREAD_LEFT);
 }
 
 /* A vfork child has its parent's FS base, but not its end. */
@@ -254,7 +269,7 @@ static unsigned long thread_register(struct instr_space *space, struct pt_regs *
 	unsigned long ret;
 	bool known;
 
-	if (!entry_is_sane(space, regs->di) || thread.fs_base <= INSTR_THREAD_LEFT ||
+	if (!entry_is_sane(space, regs->di) || !fs_base_is_sane(thread.fs_base) ||
 	    current->vfork_done)
 		return NO_ENTRY;
 	known = stack_find(current->mm, regs->sp, thread.fs_base, &thread);
@@ -298,12 +313,12 @@ void instr_thread_birth(struct instr_space *space, struct task_struct *child)
 	u64 fs_base = child->thread.fsbase, there;
 	struct thread_record *record;
 
-	if (fs_base <= INSTR_THREAD_LEFT || fs_base == x86_fsbase_read_cpu())
+	if (!fs_base || fs_base == x86_fsbase_read_cpu())
 		return;
 	spin_lock(&threads_lock);
 	record = record_of_fs(space, fs_base);
 	if (record && entry_read(record->entry, &there) && there == fs_base)
-		entry_set(record->entry, INSTR_THREAD_LEFT);
+		entry_leave(record->entry, fs_base);
 	record_forget(record);
 	spin_unlock(&threads_lock);
 }

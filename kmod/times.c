@@ -107,19 +107,40 @@ static bool keep_is_too_much(void)
 	return atomic64_read(&instr_live.pinned) >= totalram_pages() / 4;
 }
 
-static void slab_keep(struct mm_struct *mm, struct instr_slab *slab)
+/* What is read: @len bytes at @start in a mapping of @file; or, when that is gone, @kept. */
+struct times_region {
+	const struct file *file;
+	unsigned long start;
+	u64 len;
+	struct xarray *kept;
+};
+
+static struct times_region region_of_slab(struct instr_slab *slab)
 {
 	const struct instr_code *code = slab->overlay->code;
-	unsigned long start = instr_slab_times(code, slab->base), vaddr, next;
 
-	for (vaddr = start; vaddr - start < code->times_len; vaddr = next) {
-		struct page *page = page_get(mm, code->ro, vaddr, &next);
+	return (struct times_region){ code->ro, instr_slab_times(code, slab->base),
+				      code->times_len, &slab->times };
+}
+
+static struct times_region region_of_frames(struct instr_space *space)
+{
+	return (struct times_region){ instr_frames_file(), space->frames,
+				      space->frames_len, &space->times.frames };
+}
+
+static void region_keep(struct mm_struct *mm, struct times_region region)
+{
+	unsigned long vaddr, next;
+
+	for (vaddr = region.start; vaddr - region.start < region.len; vaddr = next) {
+		struct page *page = page_get(mm, region.file, vaddr, &next);
 
 		cond_resched();
 		if (!page)
 			continue;
 		if (keep_is_too_much() ||
-		    xa_err(xa_store(&slab->times, (vaddr - start) >> PAGE_SHIFT, page,
+		    xa_err(xa_store(region.kept, (vaddr - region.start) >> PAGE_SHIFT, page,
 				    GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN))) {
 			put_page(page);
 			return;
@@ -154,7 +175,8 @@ static void times_keep(struct work_struct *work)
 
 	mmap_read_lock(mm);
 	list_for_each_entry(slab, &arg->space->slabs, node)
-		slab_keep(mm, slab);
+		region_keep(mm, region_of_slab(slab));
+	region_keep(mm, region_of_frames(arg->space));
 	mmap_read_unlock(mm);
 }
 
@@ -188,6 +210,7 @@ int instr_times_watch(struct instr_space *space)
 		return 0;
 	space->times.notifier.ops = &times_ops;
 	init_completion(&space->times.kept);
+	xa_init(&space->times.frames);
 	err = times_do(space, times_register);
 	space->times.watched = !err;
 	return err;
@@ -198,17 +221,17 @@ void instr_times_give_up(struct instr_space *space)
 	WRITE_ONCE(space->times.unwanted, true);
 }
 
-static void slab_forget(struct instr_slab *slab)
+static void kept_forget(struct xarray *kept)
 {
 	unsigned long index;
 	struct page *page;
 
-	xa_for_each(&slab->times, index, page) {
+	xa_for_each(kept, index, page) {
 		put_page(page);
 		atomic64_dec(&instr_live.pinned);
 		cond_resched();
 	}
-	xa_destroy(&slab->times);
+	xa_destroy(kept);
 }
 
 void instr_times_free(struct instr_space *space)
@@ -216,37 +239,32 @@ void instr_times_free(struct instr_space *space)
 	struct instr_slab *slab;
 
 	instr_times_give_up(space);
-	if (space->times.watched)
+	if (space->times.watched) {
 		mmu_notifier_unregister(&space->times.notifier, space->mm);
+		kept_forget(&space->times.frames);
+	}
 	list_for_each_entry(slab, &space->slabs, node)
-		slab_forget(slab);
+		kept_forget(&slab->times);
 }
 
 /* ---- reading --------------------------------------------------------------------- */
 
-/* What is read: @mm, in which it lies at @start in a mapping of @file; or NULL, and @kept. */
-struct times_source {
-	struct mm_struct *mm;
-	const struct file *file;
-	unsigned long start;
-	struct xarray *kept;
-};
-
 /* With a reference, or NULL; *next: the first byte behind that for which it is said. */
-static struct page *source_page(const struct times_source *from, u64 offset, u64 *next)
+static struct page *region_page(struct mm_struct *mm, const struct times_region *region,
+				u64 offset, u64 *next)
 {
 	unsigned long behind;
 	struct page *page;
 
-	if (from->mm) {
-		mmap_read_lock(from->mm);
-		page = page_get(from->mm, from->file, from->start + offset, &behind);
-		mmap_read_unlock(from->mm);
-		*next = behind - from->start;
+	if (mm) {
+		mmap_read_lock(mm);
+		page = page_get(mm, region->file, region->start + offset, &behind);
+		mmap_read_unlock(mm);
+		*next = behind - region->start;
 		return page;
 	}
 	*next = (offset & PAGE_MASK) + PAGE_SIZE;
-	page = xa_load(from->kept, offset >> PAGE_SHIFT);
+	page = xa_load(region->kept, offset >> PAGE_SHIFT);
 	if (page)
 		get_page(page);
 	return page;
@@ -266,14 +284,15 @@ static int page_copy(struct page *page, u64 offset, u64 len, u8 __user *to)
 	return left ? -EFAULT : 0;
 }
 
-static int source_read(const struct times_source *from, u64 offset, u64 len,
-		       u8 __user *to)
+/* @mm: NULL: what is kept is read. */
+static int region_copy(struct mm_struct *mm, const struct times_region *region, u64 offset,
+		       u64 len, u8 __user *to)
 {
 	u64 end = offset + len, next;
 	int err = 0;
 
 	for (; offset < end && !err; offset = next) {
-		struct page *page = source_page(from, offset, &next);
+		struct page *page = region_page(mm, region, offset, &next);
 
 		next = min(next, end);
 		err = page_copy(page, offset, next - offset, to);
@@ -285,41 +304,31 @@ static int source_read(const struct times_source *from, u64 offset, u64 len,
 	return err;
 }
 
+static int region_read(struct instr_space *space, struct times_region region, u64 offset,
+		       u64 len, u8 __user *to)
+{
+	struct mm_struct *mm = mmget_not_zero(space->mm) ? space->mm : NULL;
+	int err = 0;
+
+	if (!mm)
+		err = wait_for_completion_killable(&space->times.kept);
+	if (!err)
+		err = region_copy(mm, &region, offset, len, to);
+	if (mm)
+		mmput_async(mm);
+	return err;
+}
+
 int instr_times_read(struct instr_space *space, struct instr_slab *slab, u64 offset,
 		     u64 len, u8 __user *to)
 {
-	struct times_source from = {
-		.mm = mmget_not_zero(space->mm) ? space->mm : NULL,
-		.file = slab->overlay->code->ro,
-		.start = instr_slab_times(slab->overlay->code, slab->base),
-		.kept = &slab->times,
-	};
-	int err = 0;
-
-	if (!from.mm)
-		err = wait_for_completion_killable(&space->times.kept);
-	if (!err)
-		err = source_read(&from, offset, len, to);
-	if (from.mm)
-		mmput_async(from.mm);
-	return err;
+	return region_read(space, region_of_slab(slab), offset, len, to);
 }
 
 int instr_times_read_frames(struct instr_space *space, u64 offset, u64 len,
 			    u8 __user *to)
 {
-	struct times_source from = {
-		.mm = space->mm,
-		.file = instr_frames_file(),
-		.start = space->frames,
-	};
-	int err;
-
-	if (!mmget_not_zero(space->mm))
-		return -ENXIO;
-	err = source_read(&from, offset, len, to);
-	mmput_async(space->mm);
-	return err;
+	return region_read(space, region_of_frames(space), offset, len, to);
 }
 
 int instr_times_init(void)

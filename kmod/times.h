@@ -5,6 +5,7 @@
 #include <linux/completion.h>
 #include <linux/mmu_notifier.h>
 #include <linux/types.h>
+#include <linux/xarray.h>
 
 struct instr_slab;
 struct instr_space;
@@ -14,13 +15,15 @@ struct instr_space;
  * @notifier: tells of the address space's end
  * @watched: @notifier is registered
  * @unwanted: nobody will read them any more
- * @kept: complete when the slabs have the pages
+ * @kept: complete when the slabs have the pages, and
+ * @frames: those of the frames, by number
  */
 struct instr_times {
 	struct mmu_notifier notifier;
 	bool watched;
 	bool unwanted;
 	struct completion kept;
+	struct xarray frames;
 };
 
 int instr_times_init(void);
@@ -42,7 +45,7 @@ void instr_times_free(struct instr_space *space);
 /* Copies times of @slab to user space, from @offset on. */
 int instr_times_read(struct instr_space *space, struct instr_slab *slab, u64 offset,
 		     u64 len, u8 __user *to);
-/* The same of frames; -ENXIO: they are gone. */
+/* The same of frames. */
 int instr_times_read_frames(struct instr_space *space, u64 offset, u64 len,
 			    u8 __user *to);
 

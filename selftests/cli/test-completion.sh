@@ -16,6 +16,12 @@ offer st
 prints "a verb" 0 '^stat$'
 offer stat --f
 prints "an option" 0 '^--function$'
+for verb in stat list plan; do
+	offer $verb -T
+	prints "how $verb times" 0 '^-T$'
+	offer $verb --ti
+	prints "... spelled out" 0 '^--time$'
+done
 offer show o
 prints "a word" 0 '^overlays$'
 offer help mon

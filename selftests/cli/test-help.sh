@@ -26,7 +26,7 @@ for verb in $verbs; do
 	says "$verb refuses an unknown option" 2 "^instrctl: $verb: --no-such-option: no such option\$"
 
 	# Each option that is told is taken: what fails then is something else.
-	for option in $(grep -oE '^  -[a-z], --[a-z]+' <<<"$text" | grep -oE -- '--[a-z]+$'); do
+	for option in $(grep -oE '^  -[a-zA-Z], --[a-z]+' <<<"$text" | grep -oE -- '--[a-z]+$'); do
 		ctl "$verb" "$option" --help
 		! grep -q 'no such option' <<<"$err"
 		report $? "$verb knows $option"

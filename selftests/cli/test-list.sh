@@ -92,6 +92,53 @@ says "an address in its text" 1 '0x30000@ptr is not in its data'
 ctl list -f stderr+1@ptr /bin/bash
 says "an address that is not aligned" 1 'stderr\+1@ptr is not aligned'
 
+# What timing takes.
+ctl list --time /bin/bash
+prints "--time: a table" 0 '^address	size	how	exits	reason	name$'
+prints "... jumps only" 0 '	jump	jump	-	'
+prints "... an exit that is a trap" 0 '	jump	trap	there is no room for a jump where it ends	'
+prints "... its last line is a summary" 0 \
+	'^[0-9]+ functions: [0-9]+ jump, [0-9]+ trap, [0-9]+ refused$'
+! grep -q '@plt$' <<<"$out"
+report $? "... stubs of imports are no functions"
+for file in /bin/bash libc.so.6 /usr/bin/python3.11; do
+	ctl list -T -j "$file"
+	is_json "--time: $file as JSON" 0 \
+		'j["jump"] + j["trap"] + j["refused"] == len(j["functions"]) > 1000'
+	is_json "... its members" 0 \
+		'all(set(f) == {"name", "at", "address", "size", "how", "exits", "reason"} for f in j["functions"])'
+	is_json "... what is refused has a reason, and no exits" 0 \
+		'all((f["how"] == "refused") == (f["exits"] == "-") and (f["reason"] or f["how"] != "refused") for f in j["functions"])'
+	is_json "... most can be timed" 0 'j["refused"] < len(j["functions"]) / 2'
+	ctl plan -T -j "$file"
+	is_json "--time: plan of $file" 0 \
+		'all(f["sites"][0]["enters"] and not any(s["enters"] for s in f["sites"][1:]) for f in j["functions"] if f["how"] != "refused")'
+	is_json "... each site behind the entry is an exit" 0 \
+		'all(s["exits"] for f in j["functions"] for s in f["sites"][1:])'
+	is_json "... before and after differ, and are as long" 0 \
+		'all(s["before"] != s["after"] and len(s["before"]) == len(s["after"]) for f in j["functions"] for s in f["sites"])'
+	is_json "... no place is there twice" 0 \
+		'(lambda at: len(at) == len(set(at)))([s["address"] for f in j["functions"] for s in f["sites"]])'
+	is_json "... how the exits are seen" 0 \
+		'all(f["exits"] == ("trap" if any(s["exits"] and s["how"] == "trap" for s in f["sites"]) else "jump" if any(s["exits"] for s in f["sites"]) else "none") for f in j["functions"] if f["how"] != "refused")'
+done
+ctl list -T -f _exit -f __restore_rt libc.so.6
+prints "--time: a function by its other name, which never returns" 0 '	jump	none	-	_exit$'
+prints "... beside one that is refused" 0 '	refused	-	it is a signal trampoline	__restore_rt$'
+ctl list -T -f __restore_rt libc.so.6
+prints "... which is alone" 0 '^1 function: 0 jump, 0 trap, 1 refused$'
+ctl plan -T -f xmalloc /bin/bash
+prints "--time: the entry in a plan" 0 '^xmalloc: (jump|trap)'
+prints "... an exit" 0 '^xmalloc\+0x[0-9a-f]+: (jump|trap)'
+prints "... which instruction that is" 0 '^  exit  '
+prints "... its times" 0 '^  record  '
+for place in "xmalloc+$inside" malloc@plt malloc@got stderr@ptr; do
+	for verb in list plan; do
+		ctl $verb -T -f "$place" /bin/bash
+		says "$verb --time: $place is no function" 1 'only whole functions can be timed'
+	done
+done
+
 # The source has a function to be found by; all of it is made here.
 cat >"$tmp/a.c" <<'END'
 int twice(int n) { return n * 2 + 1; }

@@ -43,6 +43,25 @@ printf '#!/usr/bin/env bash\n' >"$tmp/env" && chmod +x "$tmp/env"
 ctl stat -f no_such -- "$tmp/env"
 says "a script of env" 125 'is a script of /usr/bin/env'
 
+ctl stat --time
+says "--time: no pattern" 2 'which functions'
+for place in xmalloc+1 malloc@plt malloc@got stderr@ptr 0x40@ptr '*@plt'; do
+	ctl stat -T -f xmalloc -f "$place" -- /bin/bash -c 'echo ran'
+	[ "$status" = 125 ] && [ -z "$out" ] &&
+		grep -qE 'only whole functions can be timed|is within an instruction' <<<"$err"
+	report $? "--time: $place is no function"
+done
+ctl stat -T -f malloc@got -- /bin/bash
+says "... and what can be done" 125 'can be counted, without --time'
+ctl stat -T -f mian -- bash -c true
+says "--time: no such function" 125 "no function matches 'mian'"
+ctl stat --time -f libc.so.6:__restore_rt -- /bin/bash
+says "--time: none can be timed" 125 'see: instrctl list --time '
+if [ ! -e /dev/instr ]; then
+	ctl stat --time -f xmalloc -f libstdc++.so.6:__cxa_throw -- /bin/bash -c 'echo ran'
+	says "--time: all but the module is there" 125 'load the module'
+fi
+
 sleep 100 &
 target=$!
 ctl stat -f no_such_function -p $target

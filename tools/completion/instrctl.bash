@@ -9,7 +9,7 @@ _instrctl_verbs()
 
 _instrctl_options()
 {
-	instrctl help "$1" 2>/dev/null | grep -oE '^  -[a-zA-Z], --[a-z]+' | grep -oE -- '--?[a-z]+'
+	instrctl help "$1" 2>/dev/null | grep -oE '^  -[a-zA-Z], --[a-z]+' | grep -oE -- '--?[a-zA-Z]+'
 }
 
 _instrctl_sessions()

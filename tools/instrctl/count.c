@@ -80,11 +80,41 @@ static int publish(struct count *count, struct target *target, size_t i, struct 
 	int code = instr_dev_overlay_create(count->dev, target->plan[i],
 					    &target->overlay_id[i], err);
 
-	if (code == -EBUSY)
+	if (code == -EBUSY && !target->hidden)
 		hint_holder(target->file, err);
 	if (code)
 		return code;
 	return instr_dev_publish(count->dev, target->overlay_id[i], target->plan[i], err);
+}
+
+/* Without a hidden one, whoever else has it, less is known, but times are right. */
+static int publish_target(struct count *count, struct targets *targets, struct target *target,
+			  struct instr_err *err)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < target->nr_plans && !code; i++)
+		code = publish(count, target, i, err);
+	if (!target->hidden || (code != -EBUSY && code != -ENOEXEC))
+		return code;
+	targets_leave_out(targets, target);
+	return 0;
+}
+
+/* ---- the clock ------------------------------------------------------------- */
+
+static int check_clock(struct count *count, struct instr_err *err)
+{
+	struct instr_info info;
+	int code = instr_dev_info(count->dev, &info, err);
+
+	if (code)
+		return code;
+	count->tsc_khz = info.out_tsc_khz;
+	if (count->tsc_khz)
+		return 0;
+	instr_fail(err, -EOPNOTSUPP, INSTR_DEV_PATH ": times can't be measured on this machine");
+	return instr_hint(err, -EOPNOTSUPP, "it takes a time stamp counter that is stable, and the FSGSBASE instructions");
 }
 
 int count_prepare(struct count *count, struct targets *targets, struct instr_err *err)
@@ -94,9 +124,10 @@ int count_prepare(struct count *count, struct targets *targets, struct instr_err
 	*count = (struct count) { .pidfd = -1, .run.pidfd = -1, .run.control = -1,
 				  .signals.fd = -1 };
 	code = instr_dev_open(&count->dev, err);
+	if (!code && targets->timed)
+		code = check_clock(count, err);
 	for (size_t i = 0; i < targets->nr && !code; i++)
-		for (size_t j = 0; j < targets->target[i].nr_plans && !code; j++)
-			code = publish(count, &targets->target[i], j, err);
+		code = publish_target(count, targets, &targets->target[i], err);
 	if (!code)
 		code = instr_signals_take(&count->signals, err);
 	if (code)

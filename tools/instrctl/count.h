@@ -29,6 +29,7 @@ struct count {
 
 	bool attached;
 	double seconds;
+	uint32_t tsc_khz;	/* where functions are timed */
 };
 
 enum count_stop {

@@ -71,6 +71,14 @@ void json_add_hex(struct json_object *object, const char *key, uint64_t value)
 	json_add_text(object, key, text);
 }
 
+void json_append_hex(struct json_object *array, uint64_t value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, value);
+	json_object_array_add(array, json_object_new_string(text));
+}
+
 void json_add_bytes(struct json_object *object, const char *key, const uint8_t *bytes, size_t len)
 {
 	char text[2 * len + 1];
@@ -81,24 +89,43 @@ void json_add_bytes(struct json_object *object, const char *key, const uint8_t *
 	json_add_text(object, key, text);
 }
 
+static struct json_object *made(struct json_object *object)
+{
+	if (!object)
+		out_of_memory();
+	return object;
+}
+
 struct json_object *json_add_array(struct json_object *object, const char *key)
 {
-	struct json_object *array = json_object_new_array();
+	struct json_object *array = made(json_object_new_array());
 
-	if (!array)
-		out_of_memory();
 	json_object_object_add(object, key, array);
 	return array;
 }
 
+struct json_object *json_add_object(struct json_object *object, const char *key)
+{
+	struct json_object *inner = made(json_object_new_object());
+
+	json_object_object_add(object, key, inner);
+	return inner;
+}
+
 struct json_object *json_append(struct json_object *array)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = made(json_object_new_object());
 
-	if (!object)
-		out_of_memory();
 	json_object_array_add(array, object);
 	return object;
+}
+
+struct json_object *json_append_array(struct json_object *array)
+{
+	struct json_object *inner = made(json_object_new_array());
+
+	json_object_array_add(array, inner);
+	return inner;
 }
 
 void json_end(struct json_object *object, FILE *out)

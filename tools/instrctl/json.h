@@ -22,8 +22,11 @@ void json_add_hex(struct json_object *object, const char *key, uint64_t value);
 void json_add_bytes(struct json_object *object, const char *key, const uint8_t *bytes, size_t len);
 /* Adds an empty array, and returns it. */
 struct json_object *json_add_array(struct json_object *object, const char *key);
-/* Appends an empty object to an array, and returns it. */
+struct json_object *json_add_object(struct json_object *object, const char *key);
+/* Appends an empty object, or array, to an array, and returns it. */
 struct json_object *json_append(struct json_object *array);
+struct json_object *json_append_array(struct json_object *array);
+void json_append_hex(struct json_object *array, uint64_t value);
 
 /* Prints the object and a newline, and frees it. */
 void json_end(struct json_object *object, FILE *out);

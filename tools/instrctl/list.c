@@ -18,6 +18,9 @@ const char help_list[] =
 	"\n"
 	"  -f, --function GLOB  only functions with such a name; NAME+OFFSET, 0xADDR: the\n"
 	"                       instruction there\n"
+	"  -T, --time           how they would be timed: exits tells how it is seen that\n"
+	"                       one is left; none: it never returns. The summary counts as\n"
+	"                       trap those of which any place is one\n"
 	"  -j, --json           print one line of JSON\n"
 	"\n"
 	"Columns are aligned on a terminal, and separated by one tab elsewhere. The last\n"
@@ -33,8 +36,11 @@ static uint64_t size_of(const struct preview *preview, size_t i)
 
 static void print_text(const struct preview *preview)
 {
-	static const char *const heads[] = { ">address", ">size", "how", "reason", "name" };
-	struct instr_table *table = instr_table_create(5, heads);
+	static const char *const counted[] = { ">address", ">size", "how", "reason", "name" };
+	static const char *const timed[] = { ">address", ">size", "how", "exits", "reason",
+					     "name" };
+	struct instr_table *table = preview->timed ? instr_table_create(6, timed) :
+						     instr_table_create(5, counted);
 	char summary[128];
 
 	if (!table)
@@ -43,12 +49,14 @@ static void print_text(const struct preview *preview)
 		const struct instr_plan_site *site = preview->site[i];
 		struct instr_place_info info = instr_place_info(preview->file,
 								preview->chosen[i]);
-		const char *reason = instr_reason_text(site->reason);
+		const char *reason = preview_reason(preview, i);
 		char name[NAME_LEN];
 
 		instr_table_cell(table, "0x%" PRIx64, info.vaddr);
 		instr_table_cell(table, "%" PRIu64, size_of(preview, i));
 		instr_table_cell(table, "%s", instr_how_name(site->how));
+		if (preview->timed)
+			instr_table_cell(table, "%s", preview_exits(preview, i));
 		instr_table_cell(table, "%s", *reason ? reason : "-");
 		instr_table_cell(table, "%s",
 				 instr_place_name(&info, name, sizeof(name)));
@@ -78,7 +86,9 @@ static void print_json(const struct preview *preview)
 		json_add_hex(row, "address", info.vaddr);
 		json_add_number(row, "size", size_of(preview, i));
 		json_add_text(row, "how", instr_how_name(site->how));
-		json_add_text(row, "reason", instr_reason_text(site->reason));
+		if (preview->timed)
+			json_add_text(row, "exits", preview_exits(preview, i));
+		json_add_text(row, "reason", preview_reason(preview, i));
 	}
 	json_add_number(top, "jump", preview->count[INSTR_HOW_JUMP]);
 	json_add_number(top, "trap", preview->count[INSTR_HOW_TRAP]);

@@ -23,8 +23,15 @@ const char help_plan[] =
 	"  block    the code there: it counts, runs what was displaced, goes back\n"
 	"  counter  its place in the slab's data\n"
 	"\n"
+	"With --time it prints what timing it would change: all places where the function\n"
+	"is entered or left.\n"
+	"\n"
+	"  exit     an instruction that leaves the function, among those displaced\n"
+	"  record   the place of its times in the slab's\n"
+	"\n"
 	"  -f, --function GLOB  only functions with such a name; NAME+OFFSET, 0xADDR: the\n"
 	"                       instruction there\n"
+	"  -T, --time           what timing them would change\n"
 	"  -j, --json           print one line of JSON; bytes are in hexadecimal\n";
 
 /* ---- places ---------------------------------------------------------------- */
@@ -104,19 +111,36 @@ static void print_after(const struct preview *preview, uint64_t vaddr,
 			   "(not run from here)");
 }
 
-static void print_site(const struct preview *preview, size_t i)
+static void print_head(const struct preview *preview, struct instr_place place,
+		       const struct instr_plan_site *site)
 {
-	const struct instr_plan_site *site = preview->site[i];
-	uint64_t vaddr = instr_file_text_vaddr(preview->file, site->offset);
-	struct instr_place_info info = instr_place_info(preview->file, preview->chosen[i]);
+	struct instr_place_info info = instr_place_info(preview->file, place);
 	char name[NAME_LEN];
 
 	instr_place_name(&info, name, sizeof(name));
 	instr_text_clean(name);
 	printf("%s: %s%s%s\n", name, instr_how_name(site->how),
 	       site->reason ? ": " : "", instr_reason_text(site->reason));
-	if (site->how == INSTR_HOW_REFUSED)
-		return;
+}
+
+/* The @n-th instruction that is displaced. */
+static uint64_t moved_vaddr(const struct preview *preview, const struct instr_plan_site *site,
+			    size_t n)
+{
+	return instr_file_text_vaddr(preview->file, site->offset) + site->moved[n].old_at;
+}
+
+static void print_exits(const struct preview *preview, const struct instr_plan_site *site)
+{
+	for (size_t i = 0; i < site->nr_moved; i++)
+		if (site->exits >> i & 1)
+			printf("  %-8s %12" PRIx64 "\n", "exit",
+			       moved_vaddr(preview, site, i));
+}
+
+static void print_site(const struct preview *preview, const struct instr_plan_site *site)
+{
+	uint64_t vaddr = instr_file_text_vaddr(preview->file, site->offset);
 
 	if (site->how != INSTR_HOW_POINTER) {
 		print_code("before", vaddr, site->old, site->window_len);
@@ -125,7 +149,25 @@ static void print_site(const struct preview *preview, size_t i)
 	printf("  %-8s %12" PRIx64 "\n", "slot", vaddr_of(preview, site, site->slot));
 	print_code("block", vaddr_of(preview, site, site->block),
 		   instr_plan_block(preview->plan, site), site->block_len);
-	printf("  %-8s %12" PRIx64 "\n\n", "counter", site->counter);
+	print_exits(preview, site);
+	if (preview->timed)
+		printf("  %-8s %12" PRIx64 "\n\n", "record",
+		       instr_plan_record(site));
+	else
+		printf("  %-8s %12" PRIx64 "\n\n", "counter", site->counter);
+}
+
+static void print_sites(const struct preview *preview, size_t i)
+{
+	size_t nr;
+	const struct instr_plan_site *const *site = preview_sites(preview, i, &nr);
+
+	print_head(preview, preview->chosen[i], preview->site[i]);
+	for (size_t j = 0; j < nr; j++) {
+		if (j)
+			print_head(preview, site[j]->place, site[j]);
+		print_site(preview, site[j]);
+	}
 }
 
 static void print_text(const struct preview *preview)
@@ -134,7 +176,7 @@ static void print_text(const struct preview *preview)
 	char summary[128];
 
 	for (size_t i = 0; i < preview->nr; i++)
-		print_site(preview, i);
+		print_sites(preview, i);
 	preview_summary(preview, summary, sizeof(summary));
 	puts(summary);
 	if (!has_slab(preview))
@@ -144,6 +186,10 @@ static void print_text(const struct preview *preview)
 	if (plan->annex_len)
 		printf("annex: %" PRIu64 " bytes of code, at %" PRId64 " bytes from the text\n",
 		       plan->annex_len, plan->annex_start);
+	if (plan->timed)
+		printf("times: %" PRIu64 " bytes, and %" PRIu64
+		       " bytes for each process, as far as they are used\n",
+		       plan->times_len, plan->frames_len);
 }
 
 /* ---- JSON ------------------------------------------------------------------ */
@@ -162,31 +208,87 @@ static void add_place(struct json_object *row, const struct preview *preview,
 	json_add_hex(row, "slot", vaddr_of(preview, site, site->slot));
 	json_add_hex(row, "block_address", vaddr_of(preview, site, site->block));
 	json_add_bytes(row, "block", instr_plan_block(preview->plan, site), site->block_len);
-	json_add_number(row, "counter", site->counter);
+	if (!preview->timed)
+		json_add_number(row, "counter", site->counter);
+}
+
+static void add_exits(struct json_object *row, const struct preview *preview,
+		      const struct instr_plan_site *site)
+{
+	struct json_object *exits = json_add_array(row, "exits");
+
+	for (size_t i = 0; i < site->nr_moved; i++)
+		if (site->exits >> i & 1)
+			json_append_hex(exits, moved_vaddr(preview, site, i));
+}
+
+static void add_head(struct json_object *row, const struct preview *preview,
+		     struct instr_place place, const struct instr_plan_site *site)
+{
+	struct instr_place_info info = instr_place_info(preview->file, place);
+
+	json_add_text(row, "function", info.name);
+	json_add_number(row, "at", info.at);
+	json_add_text(row, "how", instr_how_name(site->how));
+	json_add_text(row, "reason", instr_reason_text(site->reason));
+}
+
+static void add_counted(struct json_object *top, const struct preview *preview)
+{
+	struct json_object *sites = json_add_array(top, "sites");
+
+	for (size_t i = 0; i < preview->nr; i++) {
+		struct json_object *row = json_append(sites);
+
+		add_head(row, preview, preview->chosen[i], preview->site[i]);
+		if (preview->site[i]->how != INSTR_HOW_REFUSED)
+			add_place(row, preview, preview->site[i]);
+	}
+}
+
+static void add_sites(struct json_object *function, const struct preview *preview, size_t i)
+{
+	struct json_object *sites = json_add_array(function, "sites");
+	size_t nr;
+	const struct instr_plan_site *const *site = preview_sites(preview, i, &nr);
+
+	for (size_t j = 0; j < nr; j++) {
+		struct json_object *row = json_append(sites);
+
+		add_head(row, preview, site[j]->place, site[j]);
+		json_add_bool(row, "enters", site[j]->enters);
+		add_exits(row, preview, site[j]);
+		add_place(row, preview, site[j]);
+	}
+}
+
+static void add_timed(struct json_object *top, const struct preview *preview)
+{
+	struct json_object *functions = json_add_array(top, "functions");
+
+	for (size_t i = 0; i < preview->nr; i++) {
+		struct json_object *row = json_append(functions);
+
+		add_head(row, preview, preview->chosen[i], preview->site[i]);
+		json_add_text(row, "exits", preview_exits(preview, i));
+		if (preview->site[i]->how != INSTR_HOW_REFUSED)
+			json_add_number(row, "record", instr_plan_record(preview->site[i]));
+		add_sites(row, preview, i);
+	}
+	json_add_number(top, "times_len", has_slab(preview) ? preview->plan->times_len : 0);
+	json_add_number(top, "frames_len", has_slab(preview) ? preview->plan->frames_len : 0);
 }
 
 static void print_json(const struct preview *preview)
 {
 	const struct instr_plan *plan = preview->plan;
 	struct json_object *top = json_begin();
-	struct json_object *sites;
 
 	json_add_text(top, "file", instr_file_path(preview->file));
-	sites = json_add_array(top, "sites");
-	for (size_t i = 0; i < preview->nr; i++) {
-		const struct instr_plan_site *site = preview->site[i];
-		struct json_object *row = json_append(sites);
-
-		struct instr_place_info info = instr_place_info(preview->file,
-								preview->chosen[i]);
-
-		json_add_text(row, "function", info.name);
-		json_add_number(row, "at", info.at);
-		json_add_text(row, "how", instr_how_name(site->how));
-		json_add_text(row, "reason", instr_reason_text(site->reason));
-		if (site->how != INSTR_HOW_REFUSED)
-			add_place(row, preview, site);
-	}
+	if (preview->timed)
+		add_timed(top, preview);
+	else
+		add_counted(top, preview);
 	json_add_number(top, "code_len", has_slab(preview) ? plan->code_len : 0);
 	json_add_number(top, "data_len", has_slab(preview) ? plan->data_len : 0);
 	json_add_number(top, "annex_len", has_slab(preview) ? plan->annex_len : 0);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "latency.h"
 #include "libinstr/table.h"
 #include "rows.h"
 #include "say.h"
@@ -91,27 +92,42 @@ static void add_calls(struct instr_table *table, uint64_t calls, bool grouped)
 	instr_table_cell(table, "%s", at);
 }
 
-static void print_rows(const struct report *report, const struct rows *rows, FILE *out)
+static struct instr_table *create_table(const struct report *report)
 {
-	static const char *const heads[] = { ">calls", "function", "process" };
-	bool several = report->result->nr_active > 1;
-	struct instr_table *table = instr_table_create(several ? 3 : 2, heads);
+	static const char *const counted[] = { ">calls", "function", "process" };
+	static const char *const timed[] = { ">calls", LATENCY_HEADS, "function", "process" };
+	size_t nr = report->targets->timed ? sizeof(timed) / sizeof(*timed) : 3;
+	struct instr_table *table = instr_table_create(nr - (report->result->nr_active < 2),
+						       report->targets->timed ? timed : counted);
 
 	if (!table)
 		out_of_memory();
-	for (size_t i = 0; i < rows->nr; i++) {
-		const struct row *row = &rows->row[i];
-		bool named = report->targets->nr > 1;
-		char name[NAME_LEN];
+	return table;
+}
 
-		if (!row->calls && !report->all)
-			continue;
-		add_calls(table, row->calls, instr_is_terminal(out));
-		instr_table_cell(table, "%s%s%s", named ? base_name(row->target->name) : "",
-				 named ? ":" : "",
-				 instr_place_name(&row->place, name, sizeof(name)));
-		if (several)
-			instr_table_cell(table, "%d %s", row->space->pid, row->space->comm);
+static void add_row(const struct report *report, const struct row *row,
+		    struct instr_table *table, bool grouped)
+{
+	const struct targets *targets = report->targets;
+	bool named = targets->nr - targets->nr_hidden > 1;
+	char name[NAME_LEN];
+
+	add_calls(table, row->calls, grouped);
+	if (targets->timed)
+		latency_cells(table, row->times, report->result->tsc_khz);
+	instr_table_cell(table, "%s%s%s", named ? base_name(row->target->name) : "",
+			 named ? ":" : "", instr_place_name(&row->place, name, sizeof(name)));
+	if (row->space)
+		instr_table_cell(table, "%d %s", row->space->pid, row->space->comm);
+}
+
+static void print_rows(const struct report *report, const struct rows *rows, FILE *out)
+{
+	struct instr_table *table = create_table(report);
+
+	for (size_t i = 0; i < rows->nr; i++) {
+		if (rows->row[i].calls || report->all)
+			add_row(report, &rows->row[i], table, instr_is_terminal(out));
 	}
 	if (instr_table_print(table, out))
 		out_of_memory();
@@ -129,8 +145,9 @@ static void print_refused(const struct targets *targets, FILE *out)
 		size_t nr = count_refused(&targets->target[i]);
 
 		if (nr)
-			fprintf(out, "%zu function%s can't be counted; see: instrctl list %s\n",
-				nr, plural(nr, "", "s"), targets->target[i].name);
+			fprintf(out, "%zu function%s can't be %s; see: instrctl list %s%s\n",
+				nr, plural(nr, "", "s"), targets->timed ? "timed" : "counted",
+				targets->timed ? "--time " : "", targets->target[i].name);
 	}
 }
 
@@ -177,6 +194,8 @@ void report_text(const struct report *report, FILE *out)
 	if (rows.uncalled && !report->all)
 		fprintf(out, "%zu function%s not called\n", rows.uncalled,
 			plural(rows.uncalled, " was", "s were"));
+	if (report->targets->timed)
+		latency_notes(report->targets, report->result, out);
 	print_refused(report->targets, out);
 	print_spaces(report->result, out);
 	print_children(report, out);
@@ -195,7 +214,8 @@ static void add_process(struct json_object *row, const struct result_space *spac
 	json_object_object_add(row, "process", process);
 }
 
-static void add_functions(struct json_object *top, const struct rows *rows)
+static void add_functions(struct json_object *top, const struct report *report,
+			  const struct rows *rows)
 {
 	struct json_object *functions = json_add_array(top, "functions");
 
@@ -208,6 +228,8 @@ static void add_functions(struct json_object *top, const struct rows *rows)
 		json_add_number(object, "at", row->place.at);
 		json_add_hex(object, "address", row->place.vaddr);
 		json_add_number(object, "calls", row->calls);
+		if (report->targets->timed)
+			latency_json(object, row->times, report->result->tsc_khz);
 		if (row->space)
 			add_process(object, row->space);
 	}
@@ -252,6 +274,8 @@ static void add_processes(struct json_object *top, const struct report *report)
 		json_add_text(row, "refused", space->refused ? refusal_text(space->refused) : "");
 		json_add_number(row, "private_pages", space->private_pages);
 		json_add_number(row, "unset_pointers", space->unset);
+		if (report->targets->timed)
+			latency_json_process(row, space);
 	}
 }
 
@@ -262,7 +286,9 @@ void report_json(const struct report *report, FILE *out)
 	struct rows rows;
 
 	rows_create(report->targets, report->result, &rows);
-	add_functions(top, &rows);
+	if (report->targets->timed)
+		latency_json_top(top, report->targets, report->result);
+	add_functions(top, report, &rows);
 	add_refused(top, report->targets);
 	add_processes(top, report);
 	json_add_number(top, "children", children.forks);

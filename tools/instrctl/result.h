@@ -7,6 +7,11 @@
 
 #include "count.h"
 
+struct result_times {
+	struct instr_times times;	/* ticks; all calls have an exit of some kind */
+	uint64_t finished;	/* calls that have a part in the times */
+};
+
 /* The program in one of its images; a new one begins with each exec. */
 struct result_space {
 	uint32_t id;
@@ -17,12 +22,19 @@ struct result_space {
 	unsigned int unset;		/* pointers that lead where they did */
 	bool active;		/* something of it was, or could be, counted */
 	uint64_t *calls;	/* by the number of the site among all targets' */
+
+	/* Where functions are timed: */
+	struct result_times **times;	/* the same; NULL: not called */
+	uint64_t missed;	/* calls that could not be timed, if that is known */
+	bool missed_known;
 };
 
 struct result {
 	size_t nr;
 	struct result_space *space;
+	size_t nr_numbers;	/* of sites */
 	size_t nr_active;
+	uint32_t tsc_khz;	/* ticks of a millisecond */
 };
 
 /* Only once, when counting has ended. */

@@ -19,6 +19,21 @@ static uint64_t sum(const struct result *result, size_t site)
 	return calls;
 }
 
+static const struct result_times *times_of(const struct result_space *space, size_t site)
+{
+	return space->times ? space->times[site] : NULL;
+}
+
+/* If there are several not more than one is active, and has times. */
+static const struct result_times *only_times(const struct result *result, size_t site)
+{
+	const struct result_times *times = NULL;
+
+	for (size_t i = 0; i < result->nr && !times; i++)
+		times = times_of(&result->space[i], site);
+	return times;
+}
+
 static void add_rows(const struct result *result, const struct target *target, size_t i,
 		     struct rows *rows)
 {
@@ -31,6 +46,7 @@ static void add_rows(const struct result *result, const struct target *target, s
 
 	rows->uncalled += row.calls == 0;
 	if (result->nr_active < 2) {
+		row.times = only_times(result, site);
 		rows->row[rows->nr++] = row;
 		return;
 	}
@@ -39,16 +55,30 @@ static void add_rows(const struct result *result, const struct target *target, s
 			continue;
 		row.space = &result->space[j];
 		row.calls = row.space->calls[site];
+		row.times = times_of(row.space, site);
 		rows->row[rows->nr++] = row;
 	}
 }
 
+static int compare_descending(uint64_t x, uint64_t y)
+{
+	return (x < y) - (x > y);
+}
+
+static uint64_t total(const struct row *row)
+{
+	return row->times ? row->times->times.total : 0;
+}
+
+/* Where nothing is timed all totals are 0. */
 static int compare(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
+	int by_number = compare_descending(total(x), total(y)) ?:
+			compare_descending(x->calls, y->calls);
 
-	if (x->calls != y->calls)
-		return x->calls < y->calls ? 1 : -1;
+	if (by_number)
+		return by_number;
 	return strcmp(x->place.name, y->place.name) ?:
 	       (x->place.at > y->place.at) - (x->place.at < y->place.at);
 }

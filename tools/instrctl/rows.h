@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The rows of a report, most calls first.
+ * The rows of a report, most calls first, or most time.
  *
  * There is one row a place. If the program was counted in several of its images
  * each has rows of its own, with its name in them.
@@ -12,6 +12,7 @@
 
 struct row {
 	uint64_t calls;
+	const struct result_times *times;	/* NULL: there are none */
 	const struct target *target;
 	struct instr_place_info place;
 	const struct result_space *space;	/* NULL: of all of them */

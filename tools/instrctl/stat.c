@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * instrctl stat: count calls.
+ * instrctl stat: count calls, or time them.
  */
 
 #include <errno.h>
@@ -29,11 +29,16 @@ const char help_stat[] =
 	"  -f NAME@plt               calls of the import NAME, through its stub\n"
 	"  -f NAME@got, -f NAME@ptr  calls through an import's slot, or a variable that\n"
 	"                            holds a pointer; NAME+OFFSET@ptr, 0xADDR@ptr\n"
+	"  -T, --time                how long they took, too; whole functions only\n"
 	"  -p, --pid PID             count in a process that runs\n"
 	"  -t, --timeout SECONDS     stop counting then; CMD goes on\n"
 	"  -a, --all                 rows also for functions that were not called\n"
 	"  -j, --json                print one line of JSON, with all functions\n"
 	"  -o, --output FILE         where to print it\n"
+	"\n"
+	"Times are from a function's entry to its exit, whatever ran meanwhile; self is\n"
+	"without what other timed functions took that it called. A call that has not ended\n"
+	"has no part in them, but in calls. Percentiles are within 1.6 %.\n"
 	"\n"
 	"Without -o the table goes to stdout with -p, and to stderr with CMD, as stdout is\n"
 	"CMD's. JSON goes to stdout, with CMD as its last line. Columns are aligned on a\n"
@@ -49,7 +54,7 @@ struct stat_options {
 	char *const *argv;
 	double timeout;		/* seconds; 0: none */
 	const char *output;
-	bool json, all;
+	bool json, all, time;
 };
 
 /* ---- the command line ------------------------------------------------------ */
@@ -72,12 +77,13 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 		{ "json", no_argument, NULL, 'j' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "pid", required_argument, NULL, 'p' },
+		{ "time", no_argument, NULL, 'T' },
 		{ "timeout", required_argument, NULL, 't' },
 		OPT_COMMON
 	};
 	int option;
 
-	while ((option = opt_next(argc, argv, "+:af:jo:p:t:" OPT_COMMON_SHORT, longs)) >= 0) {
+	while ((option = opt_next(argc, argv, "+:af:jo:p:t:T" OPT_COMMON_SHORT, longs)) >= 0) {
 		switch (option) {
 		case 'a':
 			options->all = true;
@@ -96,6 +102,9 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 			break;
 		case 't':
 			options->timeout = parse_seconds(optarg);
+			break;
+		case 'T':
+			options->time = true;
 			break;
 		}
 	}
@@ -135,7 +144,7 @@ static int find_targets(const struct stat_options *options, struct targets *targ
 		*status = options->pid ? EXIT_NO : status_of_command(code);
 		return code;
 	}
-	code = targets_create(&subject, &options->patterns, targets, err);
+	code = targets_create(&subject, &options->patterns, options->time, targets, err);
 	subject_free(&subject);
 	return code;
 }

@@ -14,7 +14,9 @@
 #include <sys/stat.h>
 
 #include "resolve.h"
+#include "room.h"
 #include "say.h"
+#include "timable.h"
 
 /* ---- patterns to files ----------------------------------------------------- */
 
@@ -53,17 +55,24 @@ static bool same_file(const struct instr_file *a, const struct instr_file *b)
 	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
+static struct target *target_find(const struct targets *targets, const struct instr_file *file)
+{
+	for (size_t i = 0; i < targets->nr; i++)
+		if (same_file(targets->target[i].file, file))
+			return &targets->target[i];
+	return NULL;
+}
+
 /* Takes over @file. */
 static struct target *target_get(struct targets *targets, struct instr_file *file,
 				 const char *name)
 {
-	struct target *target;
+	struct target *target = target_find(targets, file);
 
-	for (size_t i = 0; i < targets->nr; i++)
-		if (same_file(targets->target[i].file, file)) {
-			instr_file_close(file);
-			return &targets->target[i];
-		}
+	if (target) {
+		instr_file_close(file);
+		return target;
+	}
 	targets->target = reallocarray(targets->target, targets->nr + 1, sizeof(*target));
 	if (!targets->target)
 		out_of_memory();
@@ -95,106 +104,60 @@ static int add_pattern(struct subject *subject, const char *pattern,
 
 /* ---- plans ----------------------------------------------------------------- */
 
-static int match(struct target *target, struct instr_err *err)
+static int match(struct target *target, bool timed, struct instr_err *err)
 {
 	size_t nr_funcs;
 	int code = instr_file_funcs(target->file, &target->func, &nr_funcs, err);
 
 	if (code)
 		return code;
-	return instr_places_match(target->file, target->patterns.text, target->patterns.nr,
+	code = instr_places_match(target->file, target->patterns.text, target->patterns.nr,
 				  &target->chosen, &target->nr, err);
+	if (code || !timed)
+		return code;
+	return timable_only(target->file, &target->patterns, target->chosen, &target->nr, err);
 }
 
-/* Where in the process the position lies, if the file is mapped there by @map. */
-static uint64_t position_vaddr(const struct instr_map *map, int64_t position)
+/* What unwinds stacks, which nobody asked for, may be all that a plan has. */
+static int check_plan(const struct target *target, struct instr_plan *plan,
+		      struct instr_err *err)
 {
-	return map->start - map->offset + (uint64_t)position;
+	for (size_t i = 0; i < target->nr; i++)
+		if (instr_plan_place(plan, i)->how != INSTR_HOW_REFUSED)
+			return 0;
+	if (!target->nr)
+		return 0;
+	instr_plan_destroy(plan);
+	return instr_fail(err, -ENOSPC, "%s: none of the functions can be timed", target->name);
 }
 
-/*
- * A slab that an earlier session, or the process's parent, left at that place: the
- * module decides whether it will do.
- */
-static bool has_old_slab(const struct instr_maps *maps, uint64_t start)
+static int plan_of(const struct target *target, bool timed, struct instr_distance distance,
+		   struct instr_plan **ret, struct instr_err *err)
 {
-	for (size_t i = 0; i < maps->nr; i++)
-		if (maps->map[i].start == start && maps->map[i].offset == 0 &&
-		    !strncmp(maps->map[i].name, "/instr-slab", strlen("/instr-slab")))
-			return true;
-	return false;
-}
+	int code = (timed ? instr_plan_time : instr_plan_create)
+			(target->file, target->chosen, target->nr, distance, ret, err);
 
-static bool has_room(const struct instr_maps *maps, const struct instr_plan *plan,
-		     const struct instr_map *map)
-{
-	return instr_maps_is_free(maps, position_vaddr(map, plan->slab_start),
-				  instr_plan_len(plan)) &&
-	       (!plan->annex_len ||
-		instr_maps_is_free(maps, position_vaddr(map, plan->annex_start),
-				   plan->annex_len));
-}
-
-/*
- * How often the file is mapped; *free tells whether each has room for its slab,
- * *sure whether that is certain.
- */
-static size_t find_room(const struct instr_maps *maps, const struct instr_plan *plan,
-			bool *free, bool *sure)
-{
-	int fd = instr_file_fd(plan->file);
-	size_t nr = 0;
-
-	*free = *sure = true;
-	for (size_t i = 0; i < maps->nr; i++) {
-		bool old;
-
-		if (!instr_map_is(maps, &maps->map[i], fd))
-			continue;
-		nr++;
-		old = has_old_slab(maps, position_vaddr(&maps->map[i], plan->slab_start));
-		*sure &= !old;
-		*free &= old || has_room(maps, plan, &maps->map[i]);
-	}
-	return nr;
-}
-
-/* The slabs of other files must not be put there as well. */
-static int take_room(struct instr_maps *maps, const struct instr_plan *plan,
-		     struct instr_err *err)
-{
-	int fd = instr_file_fd(plan->file);
-	int code = 0;
-
-	for (size_t i = 0, nr = maps->nr; i < nr && !code; i++) {
-		const struct instr_map map = maps->map[i];
-
-		if (!instr_map_is(maps, &map, fd))
-			continue;
-		code = instr_maps_take(maps, position_vaddr(&map, plan->slab_start),
-				       instr_plan_len(plan), err);
-		if (!code && plan->annex_len)
-			code = instr_maps_take(maps, position_vaddr(&map, plan->annex_start),
-					       plan->annex_len, err);
-	}
+	if (!code && timed)
+		code = check_plan(target, *ret, err);
+	if (code == -ENOSPC)
+		instr_hint(err, code, "see: instrctl list %s%s", timed ? "--time " : "",
+			   target->name);
 	return code;
 }
 
 /* 1: one is enough, as we saw that it fits. */
-static int add_plan(struct subject *subject, struct target *target,
+static int add_plan(struct subject *subject, struct target *target, bool timed,
 		    struct instr_distance distance, struct instr_err *err)
 {
 	struct instr_plan *plan;
 	size_t mapped;
 	bool free, sure;
-	int code = instr_plan_create(target->file, target->chosen, target->nr, distance,
-				     &plan, err);
+	int code = plan_of(target, timed, distance, &plan, err);
 
-	if (code == -ENOSPC)
-		return instr_hint(err, code, "see: instrctl list %s", target->name);
 	if (code)
 		return code;
-	mapped = find_room(&subject->maps, plan, &free, &sure);
+	target->planned = true;
+	mapped = room_find(&subject->maps, plan, &free, &sure);
 	if (!free) {
 		instr_plan_destroy(plan);
 		return instr_fail(err, -ENOSPC, "%s: no room for its slab in process %d",
@@ -203,16 +166,17 @@ static int add_plan(struct subject *subject, struct target *target,
 	target->plan[target->nr_plans++] = plan;
 	if (!mapped || !sure)
 		return 0;
-	return take_room(&subject->maps, plan, err) ?: 1;
+	return room_take(&subject->maps, plan, err) ?: 1;
 }
 
-static int make_plans(struct subject *subject, struct target *target, struct instr_err *err)
+static int make_plans(struct subject *subject, struct target *target, bool timed,
+		      struct instr_err *err)
 {
 	const struct instr_distance *distance = instr_distances(target->file);
 	int code = 0;
 
 	for (; distance->top && target->nr_plans < ALTERNATIVES_MAX; distance++) {
-		code = add_plan(subject, target, *distance, err);
+		code = add_plan(subject, target, timed, *distance, err);
 		if (code == 1 || (code && code != -ENOSPC))
 			break;
 	}
@@ -221,20 +185,57 @@ static int make_plans(struct subject *subject, struct target *target, struct ins
 	return target->nr_plans ? 0 : code;
 }
 
-int targets_create(struct subject *subject, const struct patterns *patterns,
+/* ---- what unwinds stacks --------------------------------------------------- */
+
+void targets_leave_out(struct targets *targets, struct target *target)
+{
+	while (target->nr_plans)
+		instr_plan_destroy(target->plan[--target->nr_plans]);
+	targets->blind = true;
+}
+
+/* It is no error if that can't be done. */
+static void add_hidden(struct subject *subject, const char *name, struct targets *targets)
+{
+	struct instr_file *file;
+	struct target *target;
+	char *path;
+	int code;
+
+	if (resolve_file(subject, name, &path, NULL))
+		return;
+	code = instr_file_open(path, &file, NULL);
+	if (!code && target_find(targets, file))
+		instr_file_close(file);
+	else if (!code) {
+		target = target_get(targets, file, path);
+		target->hidden = true;
+		target->first = targets->nr_sites;
+		targets->nr_hidden++;
+		if (make_plans(subject, target, true, NULL) && target->planned)
+			targets_leave_out(targets, target);
+	}
+	free(path);
+}
+
+int targets_create(struct subject *subject, const struct patterns *patterns, bool timed,
 		   struct targets *ret, struct instr_err *err)
 {
 	int code = 0;
 
-	*ret = (struct targets) { 0 };
+	*ret = (struct targets) { .timed = timed };
 	for (size_t i = 0; i < patterns->nr && !code; i++)
 		code = add_pattern(subject, patterns->text[i], ret, err);
 	for (size_t i = 0; i < ret->nr && !code; i++)
-		code = match(&ret->target[i], err);
+		code = match(&ret->target[i], timed, err);
 	for (size_t i = 0; i < ret->nr && !code; i++) {
 		ret->target[i].first = ret->nr_sites;
 		ret->nr_sites += ret->target[i].nr;
-		code = make_plans(subject, &ret->target[i], err);
+		code = make_plans(subject, &ret->target[i], timed, err);
+	}
+	if (!code && timed) {
+		add_hidden(subject, "libgcc_s.so.1", ret);
+		add_hidden(subject, "libstdc++.so.6", ret);
 	}
 	if (code)
 		targets_destroy(ret);

@@ -38,27 +38,38 @@ struct target {
 	size_t nr_plans;
 	struct instr_plan *plan[ALTERNATIVES_MAX];
 	uint32_t overlay_id[ALTERNATIVES_MAX];
+	/* Of no interest but for what unwinds stacks, where functions are timed. */
+	bool hidden;
+	bool planned;		/* it has a plan, or had one that there was no room for */
 };
 
 struct targets {
 	size_t nr;
 	struct target *target;
 	size_t nr_sites;	/* of all targets */
+	size_t nr_hidden;	/* they are the last */
+	bool timed;
+	bool blind;		/* what unwinds stacks is not seen everywhere */
 };
 
-/* Each pattern is a GLOB or a place, for the program's own functions, or a FILE:GLOB. */
-int targets_create(struct subject *subject, const struct patterns *patterns,
+/*
+ * Each pattern is a GLOB or a place, for the program's own functions, or a FILE:GLOB.
+ * @timed: these are timed, not counted; whole functions only.
+ */
+int targets_create(struct subject *subject, const struct patterns *patterns, bool timed,
 		   struct targets *ret, struct instr_err *err);
+/* A hidden target does not get what it was planned for. */
+void targets_leave_out(struct targets *targets, struct target *target);
 void targets_destroy(struct targets *targets);
 
 static inline const struct instr_plan_site *target_site(const struct target *target, size_t i)
 {
-	return &target->plan[0]->site[i];
+	return instr_plan_place(target->plan[0], i);
 }
 
 static inline struct instr_place_info target_place(const struct target *target, size_t i)
 {
-	return instr_place_info(target->file, target_site(target, i)->place);
+	return instr_place_info(target->file, target->chosen[i]);
 }
 
 #endif

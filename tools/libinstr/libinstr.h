@@ -409,6 +409,9 @@ void instr_times_add(struct instr_times *sum, const struct instr_plan *plan,
 		     const struct instr_plan_site *site, const void *times,
 		     const void *frames);
 
+/* Where the record of a timed site's function lies in each lane. */
+uint64_t instr_plan_record(const struct instr_plan_site *site);
+
 /*
  * The value that @part (0 to 1) of the exits are not above, within 1.6 %; 0 where there
  * are none.

@@ -633,6 +633,14 @@ static int time_functions(struct instr_plan *plan, const struct site_text *text,
 	return code;
 }
 
+/* A timed site is of the first of the names at its address. */
+static size_t first_name(const struct site_text *text, size_t func)
+{
+	while (func && text->funcs->func[func].is_alias)
+		func--;
+	return func;
+}
+
 /* Which site is the entry of each place. */
 static int find_places(struct instr_plan *plan, const struct site_text *text,
 		       const struct instr_place *place, size_t nr, struct instr_err *err)
@@ -644,10 +652,10 @@ static int find_places(struct instr_plan *plan, const struct site_text *text,
 		return err_memory(err);
 	for (size_t i = 0; i < plan->nr; i++) {
 		if (plan->site[i].enters || plan->site[i].how == INSTR_HOW_REFUSED)
-			site_of[plan->site[i].record] = (uint32_t)i;
+			site_of[first_name(text, plan->site[i].record)] = (uint32_t)i;
 	}
 	for (size_t i = 0; i < nr; i++)
-		plan->place_site[i] = site_of[place[i].func];
+		plan->place_site[i] = site_of[first_name(text, place[i].func)];
 	plan->nr_places = nr;
 	return 0;
 }

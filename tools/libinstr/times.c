@@ -132,6 +132,11 @@ void instr_times_add(struct instr_times *sum, const struct instr_plan *plan,
 		add_record(sum, &record[lane], frames);
 }
 
+uint64_t instr_plan_record(const struct instr_plan_site *site)
+{
+	return site->record * sizeof(struct timing_record);
+}
+
 /* The middle of a bucket is within 1/64 of what is in it. */
 static uint64_t bucket_middle(unsigned int bucket)
 {

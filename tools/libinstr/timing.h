@@ -46,6 +46,7 @@
 
 #define TIMING_RECORD_BITS	8		/* of its length */
 #define TIMING_GROUP_BUCKETS	32
+#define TIMING_GROUP_LEN	256
 #define TIMING_GROUPS		44		/* of a record: up to 2^49 ticks */
 
 /* What timing_unwind is told, and numbers of struct timing_record: @unwound */

@@ -112,8 +112,8 @@ struct instr_info {
  * @gate: who counts: INSTR_GATE_*
  * @vfork: FS bases of the threads that have a vfork child now: the child has the
  *	same. An end of 0; 1 is no thread's
- * @frames: address of the process's frames (struct instr_thread), and 1 while @gate is
- *	INSTR_GATE_SOLO or INSTR_GATE_MANY; 0: there are none, or nothing is measured (any more)
+ * @frames: address of the process's frames (struct instr_thread), with INSTR_FRAMES_OPEN
+ *	while @gate is INSTR_GATE_SOLO or INSTR_GATE_MANY; 0: there are none, or nothing is measured (any more)
  *
  * Written by the module, before the child runs, and before its parent runs again;
  * read by the code of the slab. In a fork child it is zero, as all data is.
@@ -123,6 +123,8 @@ struct instr_control {
 	__u64 vfork[INSTR_VFORKS_MAX + 1];
 	__u64 frames;
 };
+
+#define INSTR_FRAMES_OPEN	1ULL
 
 /*
  * Frames: memory of a process in which the code of all its slabs keeps what it knows of
