@@ -297,12 +297,10 @@ static void space_revive(struct instr_session *session, struct instr_space *spac
 	struct instr_overlay *overlay;
 
 	space->detached = false;
-	/* What threads were in the middle of has come to an end without us. */
-	if (space->frames && !instr_frames_map(space, space->frames_len))
+	if (space->frames)
 		instr_gate_show_frames(space);
 	list_for_each_entry(overlay, &session->overlays, node) {
-		struct instr_edition *edition =
-			instr_overlay_edition(overlay);
+		struct instr_edition *edition = instr_overlay_edition(overlay);
 
 		instr_space_show(space, overlay, edition);
 		instr_overlay_zap(overlay, edition, NULL);

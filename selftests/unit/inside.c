@@ -11,7 +11,7 @@
 #include "tap.h"
 #include "timing.h"
 
-#define RECORD_LEN	sizeof(struct timing_record)
+#define RECORD_LEN	(INSTR_LANES * sizeof(struct timing_record))
 #define TIMES_A		0x7f0000000000
 #define TIMES_B		0x7e0000000000
 #define STACK		0x100000

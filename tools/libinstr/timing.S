@@ -641,6 +641,8 @@ find_thread:
 	/* The page is there when the module writes to it. */
 3:	lock orq $0, (%rdi)
 	push	%rax
+	/* The answer of a module that is gone. */
+	mov	$1, %eax
 	call	thread_trap
 	test	%eax, %eax
 	pop	%rax
