@@ -60,7 +60,7 @@ static const struct load loads[] = {
 
 static const char *const loop_name[] = { "independent", "chain", "recursion" };
 
-enum way { PLAIN, LOCK, SOLO, MANY, UPROBE, NR_WAYS };
+enum way { PLAIN, LOCK, SOLO, MANY, UPROBE, CLOCKS, TIMED, URETPROBE, NR_WAYS };
 
 static const struct {
 	const char *name;
@@ -72,12 +72,15 @@ static const struct {
 	[SOLO] = { "instr, one thread", SHAPE_OURS, INSTR_GATE_SOLO },
 	[MANY] = { "instr, threads", SHAPE_OURS, INSTR_GATE_MANY },
 	[UPROBE] = { "uprobe", SHAPE_UPROBE, 0 },
+	[CLOCKS] = { "two rdtsc", SHAPE_PLAIN, 0 },
+	[TIMED] = { "instr, timed", SHAPE_TIMED, 0 },
+	[URETPROBE] = { "uprobe, uretprobe", SHAPE_URETPROBE, 0 },
 };
 
 static struct series ns[NR_LOADS][NR_WAYS], added[NR_LOADS][NR_WAYS];
 static struct series uftrace[UFTRACE_DYNAMIC + 1];
-static struct host host;
-static int uprobe[16];			/* of each shape */
+static struct host host, host_timed;
+static int uprobe[16], uretprobe[16];	/* of each shape; the latter with an entry, too */
 static uint64_t counted[16][NR_WAYS];	/* calls that were made of each shape */
 
 /* ---- calling --------------------------------------------------------------------- */
@@ -103,6 +106,38 @@ static void call_recursion(long (*fn)(long), long nr)
 	for (; nr > 0; nr -= FIB_CALLS)
 		fn(FIB_INDEX);
 }
+
+/* What any other way to time a call takes at least. */
+static inline void clock_read(void)
+{
+	asm volatile("rdtsc" : : : "rax", "rdx");
+}
+
+static void call_alone_clocked(long (*fn)(long), long nr)
+{
+	for (long i = 0; i < nr; i++) {
+		clock_read();
+		fn(i);
+		clock_read();
+	}
+}
+
+static void call_chain_clocked(long (*fn)(long), long nr)
+{
+	long x = 0;
+
+	for (long i = 0; i < nr; i++) {
+		clock_read();
+		x = fn(x);
+		clock_read();
+	}
+	if (x != nr)
+		abort();
+}
+
+static void (*const clocked_loop[])(long (*fn)(long), long nr) = {
+	call_alone_clocked, call_chain_clocked, NULL,
+};
 
 static void (*const call_loop[])(long (*fn)(long), long nr) = {
 	call_alone, call_chain, call_recursion,
@@ -171,14 +206,17 @@ static double job_do_threads(const struct job *job, int nr)
 
 static bool way_is_there(enum way way, const struct load *load, size_t shape)
 {
-	if (way == SOLO || way == UPROBE)
-		return load->threads == 1 && (way == SOLO || uprobe[shape] >= 0);
+	if (way == CLOCKS)
+		return clocked_loop[load->loop];
+	if (way == SOLO || way == UPROBE || way == URETPROBE)
+		return load->threads == 1 && (way == SOLO || (uprobe[shape] >= 0 &&
+							      uretprobe[shape] >= 0));
 	return true;
 }
 
 static long load_calls(const struct load *load, enum way way)
 {
-	long nr = way == UPROBE ? UPROBE_CALLS : CALLS;
+	long nr = way == UPROBE || way == URETPROBE ? UPROBE_CALLS : CALLS;
 
 	/* So that they are at it at the same time, though one begins later. */
 	if (load->threads > 1)
@@ -190,7 +228,7 @@ static double measure(const struct load *load, enum way way)
 {
 	const struct shape *shape = shape_find(load->shape);
 	struct job job = {
-		.loop = call_loop[load->loop],
+		.loop = way == CLOCKS ? clocked_loop[load->loop] : call_loop[load->loop],
 		.fn = shape->copy[ways[way].copy],
 		.nr = load_calls(load, way),
 	};
@@ -241,6 +279,17 @@ static void check(const char *who, const char *shape, uint64_t got, uint64_t wan
 	exit(1);
 }
 
+static void check_times(const char *shape, uint64_t want)
+{
+	static struct instr_times times;
+	char name[32];
+
+	snprintf(name, sizeof(name), "timed_%s", shape);
+	host_times(&host_timed, host_site(&host_timed, name), &times);
+	check("instr, timing,", shape, times.calls, want);
+	check("instr, timing returns,", shape, times.exits[INSTR_EXIT_RETURN], want);
+}
+
 static void check_counts(void)
 {
 	for (size_t i = 0; i < nr_shapes; i++) {
@@ -250,8 +299,12 @@ static void check_counts(void)
 		snprintf(name, sizeof(name), "ours_%s", shape);
 		check("instr", shape, host_count(&host, host_site(&host, name)),
 		      counted[i][SOLO] + counted[i][MANY]);
+		check_times(shape, counted[i][TIMED]);
 		if (uprobe[i] >= 0)
 			check("the uprobe", shape, uprobe_count(uprobe[i]), counted[i][UPROBE]);
+		if (uretprobe[i] >= 0)
+			check("the uretprobe", shape, uprobe_count(uretprobe[i]),
+			      counted[i][URETPROBE]);
 	}
 }
 
@@ -312,6 +365,11 @@ static const struct summary {
 	{ "... threads, moved call", MANY, "second" },
 	{ "uprobe, emulated", UPROBE, "push first second fib" },
 	{ "uprobe, single-stepped", UPROBE, "endbr sub lea mov flags behind" },
+	{ "two rdtsc", CLOCKS, ENTRIES },
+	{ "instr, timed", TIMED, ENTRIES },
+	{ "... moved call", TIMED, "second" },
+	{ "uprobe, uretprobe, emulated", URETPROBE, "push first second fib" },
+	{ "... single-stepped", URETPROBE, "endbr sub lea mov flags behind" },
 };
 
 /* What is added, by the medians of each load. */
@@ -377,7 +435,7 @@ static void print_all(void)
 
 static void prepare(void)
 {
-	static const char *const glob = "ours_*";
+	const char *glob = "ours_*";
 	struct link_map *self = dlopen(NULL, RTLD_NOW);
 	struct instr_err err = { 0 };
 
@@ -386,12 +444,23 @@ static void prepare(void)
 		exit(1);
 	}
 	host_show(&host, true);
+	glob = "timed_*";
+	if (host_prepare_timed(&host_timed, "/proc/self/exe", &glob, 1, self->l_addr, true,
+			       &err)) {
+		fprintf(stderr, "call: %s\n", err.text);
+		exit(1);
+	}
+	host_show(&host_timed, true);
 }
 
 static void open_uprobes(void)
 {
-	for (size_t i = 0; i < nr_shapes; i++)
+	for (size_t i = 0; i < nr_shapes; i++) {
+		const void *both = (const void *)shapes[i].copy[SHAPE_URETPROBE];
+
 		uprobe[i] = uprobe_open((const void *)shapes[i].copy[SHAPE_UPROBE]);
+		uretprobe[i] = uprobe_open(both) < 0 ? -1 : uretprobe_open(both);
+	}
 	if (uprobe[0] < 0)
 		out_note("No uprobes: perf_event_open: %s", strerror(-uprobe[0]));
 }

@@ -117,7 +117,9 @@ leaf_of \copy
 	shapes lock
 	shapes ours
 	shapes trap
+	shapes timed
 	shapes uprobe
+	shapes uretprobe
 	.balign 4096
 
 	.data

@@ -45,7 +45,10 @@ static int pmu_type(void)
 	return type;
 }
 
-int uprobe_open(const void *at)
+/* See /sys/bus/event_source/devices/uprobe/format/retprobe. */
+#define RETPROBE 1
+
+static int open_at(const void *at, uint64_t config)
 {
 	struct place place = { .vaddr = (uintptr_t)at };
 	struct perf_event_attr attr = { .size = sizeof(attr) };
@@ -58,10 +61,21 @@ int uprobe_open(const void *at)
 	path[len] = '\0';
 	dl_iterate_phdr(find_offset, &place);
 	attr.type = (uint32_t)type;
+	attr.config = config;
 	attr.uprobe_path = (uintptr_t)path;
 	attr.probe_offset = place.offset;
 	fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+int uprobe_open(const void *at)
+{
+	return open_at(at, 0);
+}
+
+int uretprobe_open(const void *at)
+{
+	return open_at(at, RETPROBE);
 }
 
 uint64_t uprobe_count(int fd)

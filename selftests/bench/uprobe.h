@@ -7,6 +7,8 @@
 
 /* Counts how often this thread comes to @at. Returns a descriptor, or a negative errno. */
 int uprobe_open(const void *at);
+/* The same of its returns. */
+int uretprobe_open(const void *at);
 uint64_t uprobe_count(int fd);
 
 #endif

@@ -100,7 +100,7 @@ static pointed value_of(const pointed *pointer)
 	return *(const pointed volatile *)pointer;
 }
 
-static long call(long (*fn)(long), long delta, long nr)
+static __attribute__((noinline)) long call(long (*fn)(long), long delta, long nr)
 {
 	long i;
 

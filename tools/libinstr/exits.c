@@ -324,10 +324,14 @@ static enum cfi_stack stack_at(const struct search *search, struct place place)
 static bool return_is_pushed(const struct search *search, struct place place, uint64_t before)
 {
 	const struct exits_part *part = part_at(search, place.part);
+	const uint8_t *code = part->code + before;
 	struct insn_effect effect;
+	struct insn insn;
 
-	return before < place.at &&
-	       insn_effect(part->code + before, part->size - before, &effect) &&
+	/* What a call pushes is gone when it comes back. */
+	return before < place.at && insn_decode_flow(code, part->size - before, &insn) &&
+	       insn.kind != INSN_CALL && insn.kind != INSN_CALL_INDIRECT &&
+	       insn_effect(code, part->size - before, &effect) &&
 	       (effect.operation == INSN_PUSH || effect.stores_on_top);
 }
 
