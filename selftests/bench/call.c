@@ -60,7 +60,8 @@ static const struct load loads[] = {
 
 static const char *const loop_name[] = { "independent", "chain", "recursion" };
 
-enum way { PLAIN, LOCK, SOLO, MANY, UPROBE, CLOCKS, TIMED, URETPROBE, NR_WAYS };
+enum way { PLAIN, LOCK, SOLO, MANY, UPROBE, EXITS, EXITS_MANY, CLOCKS, TIMED, URETPROBE,
+	   NR_WAYS };
 
 static const struct {
 	const char *name;
@@ -72,6 +73,8 @@ static const struct {
 	[SOLO] = { "instr, one thread", SHAPE_OURS, INSTR_GATE_SOLO },
 	[MANY] = { "instr, threads", SHAPE_OURS, INSTR_GATE_MANY },
 	[UPROBE] = { "uprobe", SHAPE_UPROBE, 0 },
+	[EXITS] = { "instr, both ends", SHAPE_EXITS, INSTR_GATE_SOLO },
+	[EXITS_MANY] = { "..., threads", SHAPE_EXITS, INSTR_GATE_MANY },
 	[CLOCKS] = { "two rdtsc", SHAPE_PLAIN, 0 },
 	[TIMED] = { "instr, timed", SHAPE_TIMED, 0 },
 	[URETPROBE] = { "uprobe, uretprobe", SHAPE_URETPROBE, 0 },
@@ -79,7 +82,7 @@ static const struct {
 
 static struct series ns[NR_LOADS][NR_WAYS], added[NR_LOADS][NR_WAYS];
 static struct series uftrace[UFTRACE_DYNAMIC + 1];
-static struct host host, host_timed;
+static struct host host, host_exits, host_timed;
 static int uprobe[16], uretprobe[16];	/* of each shape; the latter with an entry, too */
 static uint64_t counted[16][NR_WAYS];	/* calls that were made of each shape */
 
@@ -208,8 +211,8 @@ static bool way_is_there(enum way way, const struct load *load, size_t shape)
 {
 	if (way == CLOCKS)
 		return clocked_loop[load->loop];
-	if (way == SOLO || way == UPROBE || way == URETPROBE)
-		return load->threads == 1 && (way == SOLO || (uprobe[shape] >= 0 &&
+	if (way == SOLO || way == EXITS || way == UPROBE || way == URETPROBE)
+		return load->threads == 1 && (way == SOLO || way == EXITS || (uprobe[shape] >= 0 &&
 							      uretprobe[shape] >= 0));
 	return true;
 }
@@ -237,6 +240,8 @@ static double measure(const struct load *load, enum way way)
 		return NAN;
 	if (ways[way].copy == SHAPE_OURS)
 		host_gate(&host, ways[way].gate, NULL, 0);
+	if (ways[way].copy == SHAPE_EXITS)
+		host_gate(&host_exits, ways[way].gate, NULL, 0);
 	counted[shape - shapes][way] += (uint64_t)(job.nr * load->threads);
 	if (load->threads > 1)
 		return job_do_threads(&job, load->threads);
@@ -279,15 +284,16 @@ static void check(const char *who, const char *shape, uint64_t got, uint64_t wan
 	exit(1);
 }
 
-static void check_times(const char *shape, uint64_t want)
+static void check_exits(const struct host *from, const char *copy, const char *shape,
+			uint64_t want)
 {
 	static struct instr_times times;
 	char name[32];
 
-	snprintf(name, sizeof(name), "timed_%s", shape);
-	host_times(&host_timed, host_site(&host_timed, name), &times);
-	check("instr, timing,", shape, times.calls, want);
-	check("instr, timing returns,", shape, times.exits[INSTR_EXIT_RETURN], want);
+	snprintf(name, sizeof(name), "%s_%s", copy, shape);
+	host_times(from, host_site(from, name), &times);
+	check("instr, at entries,", name, times.calls, want);
+	check("instr, at exits,", name, times.exits[INSTR_EXIT_RETURN], want);
 }
 
 static void check_counts(void)
@@ -299,7 +305,9 @@ static void check_counts(void)
 		snprintf(name, sizeof(name), "ours_%s", shape);
 		check("instr", shape, host_count(&host, host_site(&host, name)),
 		      counted[i][SOLO] + counted[i][MANY]);
-		check_times(shape, counted[i][TIMED]);
+		check_exits(&host_timed, "timed", shape, counted[i][TIMED]);
+		check_exits(&host_exits, "exits", shape,
+			    counted[i][EXITS] + counted[i][EXITS_MANY]);
 		if (uprobe[i] >= 0)
 			check("the uprobe", shape, uprobe_count(uprobe[i]), counted[i][UPROBE]);
 		if (uretprobe[i] >= 0)
@@ -365,6 +373,8 @@ static const struct summary {
 	{ "... threads, moved call", MANY, "second" },
 	{ "uprobe, emulated", UPROBE, "push first second fib" },
 	{ "uprobe, single-stepped", UPROBE, "endbr sub lea mov flags behind" },
+	{ "instr, both ends", EXITS, ENTRIES },
+	{ "..., threads", EXITS_MANY, ENTRIES },
 	{ "two rdtsc", CLOCKS, ENTRIES },
 	{ "instr, timed", TIMED, ENTRIES },
 	{ "... moved call", TIMED, "second" },
@@ -433,9 +443,21 @@ static void print_all(void)
 
 /* ---- beginning and end ------------------------------------------------------------ */
 
+static void prepare_exits(struct host *new, enum instr_measure measure, const char *glob,
+			  uint64_t load)
+{
+	struct instr_err err = { 0 };
+
+	if (host_prepare_exits(new, measure, "/proc/self/exe", &glob, 1, load, true, &err)) {
+		fprintf(stderr, "call: %s\n", err.text);
+		exit(1);
+	}
+	host_show(new, true);
+}
+
 static void prepare(void)
 {
-	const char *glob = "ours_*";
+	static const char *const glob = "ours_*";
 	struct link_map *self = dlopen(NULL, RTLD_NOW);
 	struct instr_err err = { 0 };
 
@@ -444,13 +466,8 @@ static void prepare(void)
 		exit(1);
 	}
 	host_show(&host, true);
-	glob = "timed_*";
-	if (host_prepare_timed(&host_timed, "/proc/self/exe", &glob, 1, self->l_addr, true,
-			       &err)) {
-		fprintf(stderr, "call: %s\n", err.text);
-		exit(1);
-	}
-	host_show(&host_timed, true);
+	prepare_exits(&host_exits, INSTR_EXITS, "exits_*", self->l_addr);
+	prepare_exits(&host_timed, INSTR_TIMES, "timed_*", self->l_addr);
 }
 
 static void open_uprobes(void)

@@ -14,6 +14,7 @@ enum shape_copy {
 	SHAPE_LOCK,	/* begins with "lock incq" of shape_locked */
 	SHAPE_OURS,	/* "ours_NAME": for sites of ours */
 	SHAPE_TRAP,	/* "trap_NAME": for int3 sites of ours */
+	SHAPE_EXITS,	/* "exits_NAME": for calls and returns, counted by us */
 	SHAPE_TIMED,	/* "timed_NAME": for timing by us */
 	SHAPE_UPROBE,	/* for uprobes */
 	SHAPE_URETPROBE,	/* for uprobes at both ends */

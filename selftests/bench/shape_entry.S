@@ -117,6 +117,7 @@ leaf_of \copy
 	shapes lock
 	shapes ours
 	shapes trap
+	shapes exits
 	shapes timed
 	shapes uprobe
 	shapes uretprobe

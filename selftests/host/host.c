@@ -261,7 +261,7 @@ static int slab_map(struct host *host, struct instr_err *err)
 	if (!host->slab || (plan->annex_len && !host->annex))
 		return instr_fail(err, -EEXIST, "%s: the slab's place is taken", path);
 	slab_fill(host);
-	if (host->timed)
+	if (host->measure)
 		replace_thread_trap(host);
 	if (mprotect(host->slab, plan->code_len, PROT_READ | PROT_EXEC) ||
 	    (host->annex && mprotect(host->annex, plan->annex_len, PROT_READ | PROT_EXEC)))
@@ -339,26 +339,27 @@ static int plan_timed(struct host *host, const struct instr_place *place, size_t
 
 	if (!kept)
 		return -ENOMEM;
-	code = instr_plan_time(host->file, place, nr, distance, &all, err);
+	code = instr_plan_exits(host->file, host->measure, place, nr, distance, &all, err);
 	if (code)
 		return code;
 	for (size_t i = 0; i < nr; i++) {
 		if (host->traps || !traps_anywhere(all, place[i].func))
 			kept[nr_kept++] = place[i];
 	}
-	return instr_plan_time(host->file, kept, nr_kept, distance, &host->plan, err);
+	return instr_plan_exits(host->file, host->measure, kept, nr_kept, distance, &host->plan,
+				err);
 }
 
 static int plan_at(struct host *host, const struct instr_place *place, size_t nr,
 		   struct instr_distance distance, struct instr_err *err)
 {
-	int code = host->timed ?
+	int code = host->measure ?
 		   plan_timed(host, place, nr, distance, err) :
 		   instr_plan_create(host->file, place, nr, distance, &host->plan, err);
 
 	if (!code)
 		code = text_check(host, err);
-	if (!code && host->timed)
+	if (!code && host->measure)
 		code = frames_map(host->plan->frames_len, err);
 	if (!code)
 		code = slab_map(host, err);
@@ -417,11 +418,12 @@ int host_prepare(struct host *host, const char *path, const char *const *globs,
 	return prepare(host, path, globs, nr_globs, load, distance, err);
 }
 
-int host_prepare_timed(struct host *host, const char *path, const char *const *globs,
-		       size_t nr_globs, uint64_t load, bool traps, struct instr_err *err)
+int host_prepare_exits(struct host *host, enum instr_measure measure, const char *path,
+		       const char *const *globs, size_t nr_globs, uint64_t load, bool traps,
+		       struct instr_err *err)
 {
 	memset(host, 0, sizeof(*host));
-	host->timed = true;
+	host->measure = measure;
 	host->traps = traps;
 	return prepare(host, path, globs, nr_globs, load, HOST_ANYWHERE, err);
 }

@@ -29,7 +29,8 @@ struct host {
 	struct instr_plan *plan;
 	uint8_t *base;		/* the address of position 0 */
 	uint8_t *slab, *annex;
-	bool timed, traps;
+	enum instr_measure measure;
+	bool traps;
 	struct host *next;
 };
 
@@ -45,12 +46,12 @@ int host_prepare(struct host *host, const char *path, const char *const *globs,
 		 size_t nr_globs, uint64_t load, struct instr_distance distance,
 		 struct instr_err *err);
 /*
- * The same, somewhere, but functions are timed: all hosts that are timed have their frames
- * in common. Without @traps, which threads that begin or end have blocked, only functions
+ * The same, somewhere, but with exits: all such hosts have their frames in common. Without @traps, which threads that begin or end have blocked, only functions
  * that need none.
  */
-int host_prepare_timed(struct host *host, const char *path, const char *const *globs,
-		       size_t nr_globs, uint64_t load, bool traps, struct instr_err *err);
+int host_prepare_exits(struct host *host, enum instr_measure measure, const char *path,
+		       const char *const *globs, size_t nr_globs, uint64_t load, bool traps,
+		       struct instr_err *err);
 /* With @probes: shows them, else the file's own text. Pages are never left writable. */
 void host_show(const struct host *host, bool probes);
 /* Forgets a host that shows nothing; nobody is in its slab. */
@@ -62,7 +63,7 @@ void host_leave(struct host *host);
 const struct instr_plan_site *host_site(const struct host *host, const char *name);
 /* How often a site was called, since the slab was mapped. Refused: 0. */
 uint64_t host_count(const struct host *host, const struct instr_plan_site *site);
-/* Of a function that is timed. */
+/* Of a function with exits. */
 void host_times(const struct host *host, const struct instr_plan_site *site,
 		struct instr_times *ret);
 /* The calls of all sites. */

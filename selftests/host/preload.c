@@ -131,7 +131,7 @@ static int prepare(struct host *new, const struct mapped *from, struct instr_err
 	const char *const all = "*";
 
 	if (is_timed)
-		return host_prepare_timed(new, from->path, &all, 1, from->load, false, err);
+		return host_prepare_exits(new, INSTR_TIMES, from->path, &all, 1, from->load, false, err);
 	return host_prepare(new, from->path, &all, 1, from->load, HOST_ANYWHERE, err);
 }
 

@@ -26,7 +26,7 @@
 #define TIMED __attribute__((noinline, noclone, used))
 #define KEEP __asm__ volatile("")
 
-static struct host self, unwinder, runtime;
+static struct host self, counted, unwinder, runtime;
 
 /* ---- what was measured -------------------------------------------------------- */
 
@@ -547,6 +547,52 @@ static void signal_storm(void)
 	check_exits("timed_on_timer", &on, handled, INSTR_EXIT_RETURN, handled);
 }
 
+/* ---- only counted ------------------------------------------------------------- */
+
+TIMED long counted_function(long x)
+{
+	long value = x > 3 ? timed_leaf(x) : x;
+
+	KEEP;
+	return x == 7 ? timed_leaf(value) : value + 1;
+}
+
+static void *count_in_thread(void *nr)
+{
+	for (long i = 0; i < (long)nr; i++)
+		counted_function(i % 10);
+	return NULL;
+}
+
+static void check_counted(uint64_t calls, uint64_t returns)
+{
+	const struct instr_plan_site *site = host_site(&counted, "counted_function");
+	struct instr_times times;
+
+	if (!CHECK(site && site->how != INSTR_HOW_REFUSED))
+		return;
+	host_times(&counted, site, &times);
+	CHECK(times.calls == calls && times.exits[INSTR_EXIT_RETURN] == returns);
+}
+
+static void returns_are_counted(void)
+{
+	pthread_t thread[4];
+
+	host_gate(&counted, INSTR_GATE_SOLO, NULL, 0);
+	count_in_thread((void *)1000);
+	check_counted(1000, 1000);
+	host_gate(&counted, INSTR_GATE_MANY, NULL, 0);
+	for (int i = 0; i < 4; i++)
+		CHECK(!pthread_create(&thread[i], NULL, count_in_thread, (void *)100000));
+	for (int i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	check_counted(401000, 401000);
+	host_gate(&counted, INSTR_GATE_SHUT, NULL, 0);
+	count_in_thread((void *)1000);
+	check_counted(401000, 401000);
+}
+
 /* ---- whole -------------------------------------------------------------------- */
 
 static uint64_t load_of(const char *name)
@@ -556,12 +602,12 @@ static uint64_t load_of(const char *name)
 	return map ? map->l_addr : 0;
 }
 
-static bool prepare(struct host *host, const char *path, const char *const *globs, size_t nr,
+static bool prepare(struct host *host, enum instr_measure measure, const char *path, const char *const *globs, size_t nr,
 		    const char *name)
 {
 	struct instr_err err = { 0 };
 
-	if (CHECK(!host_prepare_timed(host, path, globs, nr, load_of(name), true,
+	if (CHECK(!host_prepare_exits(host, measure, path, globs, nr, load_of(name), true,
 				      &err)))
 		return true;
 	printf("# %s: %s\n", path, err.text);
@@ -572,22 +618,24 @@ static bool prepare_library(struct host *host, const char *name)
 {
 	struct link_map *map = dlopen(name, RTLD_NOW | RTLD_NOLOAD);
 
-	return CHECK(map) && prepare(host, map->l_name, NULL, 0, name);
+	return CHECK(map) && prepare(host, INSTR_TIMES, map->l_name, NULL, 0, name);
 }
 
 int main(void)
 {
-	const char *const timed = "timed_*";
+	const char *const timed = "timed_*", *const only_counted = "counted_*";
 
 	host_handle_traps();
 	/* pthread_cancel() would load it. */
-	if (!prepare(&self, "/proc/self/exe", &timed, 1, NULL) ||
+	if (!prepare(&self, INSTR_TIMES, "/proc/self/exe", &timed, 1, NULL) ||
+	    !prepare(&counted, INSTR_EXITS, "/proc/self/exe", &only_counted, 1, NULL) ||
 	    !prepare_library(&unwinder, "libgcc_s.so.1") ||
 	    !prepare_library(&runtime, "libstdc++.so.6"))
 		return tap_done();
 	host_show(&unwinder, true);
 	host_show(&runtime, true);
 	host_show(&self, true);
+	host_show(&counted, true);
 	RUN(returns);
 	RUN(recursion);
 	RUN(durations);
@@ -604,5 +652,6 @@ int main(void)
 	RUN(tail_calls);
 	RUN(fork_children_return);
 	RUN(signal_storm);
+	RUN(returns_are_counted);
 	return tap_done();
 }

@@ -186,7 +186,7 @@ static void print_text(const struct preview *preview)
 	if (plan->annex_len)
 		printf("annex: %" PRIu64 " bytes of code, at %" PRId64 " bytes from the text\n",
 		       plan->annex_len, plan->annex_start);
-	if (plan->timed)
+	if (preview->timed)
 		printf("times: %" PRIu64 " bytes, and %" PRIu64
 		       " bytes for each process, as far as they are used\n",
 		       plan->times_len, plan->frames_len);

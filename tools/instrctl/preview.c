@@ -62,9 +62,12 @@ static int choose(const struct patterns *patterns, struct preview *preview,
 static int make_plan(struct preview *preview, const struct instr_place *places, size_t nr,
 		     struct instr_err *err)
 {
-	return (preview->timed ? instr_plan_time : instr_plan_create)
-			(preview->file, places, nr, instr_distances(preview->file)[0],
-			 &preview->plan, err);
+	struct instr_distance distance = instr_distances(preview->file)[0];
+
+	if (preview->timed)
+		return instr_plan_exits(preview->file, INSTR_TIMES, places, nr, distance,
+					&preview->plan, err);
+	return instr_plan_create(preview->file, places, nr, distance, &preview->plan, err);
 }
 
 /*

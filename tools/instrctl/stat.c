@@ -29,7 +29,8 @@ const char help_stat[] =
 	"  -f NAME@plt               calls of the import NAME, through its stub\n"
 	"  -f NAME@got, -f NAME@ptr  calls through an import's slot, or a variable that\n"
 	"                            holds a pointer; NAME+OFFSET@ptr, 0xADDR@ptr\n"
-	"  -T, --time                how long they took, too; whole functions only\n"
+	"  -x, --exits               count returns, too; whole functions only\n"
+	"  -T, --time                and how long they took, and every other way to leave them\n"
 	"  -p, --pid PID             count in a process that runs\n"
 	"  -t, --timeout SECONDS     stop counting then; CMD goes on\n"
 	"  -a, --all                 rows also for functions that were not called\n"
@@ -54,7 +55,8 @@ struct stat_options {
 	char *const *argv;
 	double timeout;		/* seconds; 0: none */
 	const char *output;
-	bool json, all, time;
+	enum instr_measure measure;
+	bool json, all;
 };
 
 /* ---- the command line ------------------------------------------------------ */
@@ -73,6 +75,7 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 {
 	static const struct option longs[] = {
 		{ "all", no_argument, NULL, 'a' },
+		{ "exits", no_argument, NULL, 'x' },
 		{ "function", required_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "output", required_argument, NULL, 'o' },
@@ -83,7 +86,7 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 	};
 	int option;
 
-	while ((option = opt_next(argc, argv, "+:af:jo:p:t:T" OPT_COMMON_SHORT, longs)) >= 0) {
+	while ((option = opt_next(argc, argv, "+:af:jo:p:t:Tx" OPT_COMMON_SHORT, longs)) >= 0) {
 		switch (option) {
 		case 'a':
 			options->all = true;
@@ -104,7 +107,10 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 			options->timeout = parse_seconds(optarg);
 			break;
 		case 'T':
-			options->time = true;
+			options->measure = INSTR_TIMES;
+			break;
+		case 'x':
+			options->measure = options->measure ?: INSTR_EXITS;
 			break;
 		}
 	}
@@ -144,7 +150,7 @@ static int find_targets(const struct stat_options *options, struct targets *targ
 		*status = options->pid ? EXIT_NO : status_of_command(code);
 		return code;
 	}
-	code = targets_create(&subject, &options->patterns, options->time, targets, err);
+	code = targets_create(&subject, &options->patterns, options->measure, targets, err);
 	subject_free(&subject);
 	return code;
 }

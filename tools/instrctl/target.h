@@ -48,16 +48,16 @@ struct targets {
 	struct target *target;
 	size_t nr_sites;	/* of all targets */
 	size_t nr_hidden;	/* they are the last */
-	bool timed;
+	enum instr_measure measure;
 	bool blind;		/* what unwinds stacks is not seen everywhere */
 };
 
 /*
  * Each pattern is a GLOB or a place, for the program's own functions, or a FILE:GLOB.
- * @timed: these are timed, not counted; whole functions only.
+ * But for INSTR_CALLS whole functions only.
  */
-int targets_create(struct subject *subject, const struct patterns *patterns, bool timed,
-		   struct targets *ret, struct instr_err *err);
+int targets_create(struct subject *subject, const struct patterns *patterns,
+		   enum instr_measure measure, struct targets *ret, struct instr_err *err);
 /* A hidden target does not get what it was planned for. */
 void targets_leave_out(struct targets *targets, struct target *target);
 void targets_destroy(struct targets *targets);

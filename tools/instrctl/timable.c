@@ -19,8 +19,8 @@ static bool is_stub(const char *name)
 
 static int refuse(const char *what, struct instr_err *err)
 {
-	instr_fail(err, -EINVAL, "%s: only whole functions can be timed", what);
-	return instr_hint(err, -EINVAL, "its calls can be counted, without --time");
+	instr_fail(err, -EINVAL, "%s: only whole functions have exits", what);
+	return instr_hint(err, -EINVAL, "its calls can be counted, without --time and --exits");
 }
 
 static int check_place(const struct instr_place_info *info, struct instr_place place,

@@ -10,11 +10,25 @@
 
 #include "block.h"
 
+#include <stddef.h>
+
 #include "insn.h"
 #include "reloc.h"
 #include "timing.h"
 
 #define COUNT_LEN	7
+
+/* In RAX, which is pushed. */
+#define SAVE_FLAGS						\
+	LEA_RSP_DOWN						\
+	"\x50"			/* push %rax */			\
+	"\x9f"			/* lahf */			\
+	"\x0f\x90\xc0"		/* seto %al */
+#define RESTORE_FLAGS						\
+	"\x04\x7f"		/* add $127,%al */		\
+	"\x9e"			/* sahf */			\
+	"\x58"			/* pop %rax */			\
+	LEA_RSP_UP
 
 static void emit_look_at_gate(struct emit *emit, const struct block_places *places,
 			      uint8_t value)
@@ -49,15 +63,9 @@ static uint16_t emit_interceptor(struct emit *emit, const struct instr_plan_site
 
 	if (!site->flags_live)
 		return emit_count_alone(emit, site, places);
-	EMIT(emit, LEA_RSP_DOWN
-		   "\x50"			/* push %rax */
-		   "\x9f"			/* lahf */
-		   "\x0f\x90\xc0");		/* seto %al */
+	EMIT(emit, SAVE_FLAGS);
 	at = emit_count_alone(emit, site, places);
-	EMIT(emit, "\x04\x7f"			/* add $127,%al */
-		   "\x9e"			/* sahf */
-		   "\x58"			/* pop %rax */
-		   LEA_RSP_UP);
+	EMIT(emit, RESTORE_FLAGS);
 	return at;
 }
 
@@ -160,9 +168,43 @@ static void emit_timing_unwind(struct emit *emit, const struct block_places *pla
 		   LEA_RSP_UP);
 }
 
+/*
+ *		cmpb	$INSTR_GATE_SOLO,gate
+ *		jne	1f
+ *		incq	count
+ *		jmp	2f
+ *	1:	call	timing_count, of which RAX is the address
+ *	2:
+ */
+static void emit_count_one(struct emit *emit, const struct block_places *places,
+			   size_t at, bool flags_live)
+{
+	int64_t count = places->record + (int64_t)at;
+	size_t many, done;
+
+	if (flags_live)
+		EMIT(emit, SAVE_FLAGS);
+	emit_look_at_gate(emit, places, INSTR_GATE_SOLO);
+	many = emit_forward(emit, 0x75);
+	EMIT(emit, "\x48\xff\x05");			/* incq count(%rip) */
+	emit_relative(emit, count, 0);
+	done = emit_forward(emit, 0xeb);
+	emit_land(emit, many);
+	EMIT(emit, LEA_RSP_DOWN
+		   "\x50"			/* push %rax */
+		   "\x48\x8d\x05");		/* lea count(%rip),%rax */
+	emit_relative(emit, count, 0);
+	emit_timing(emit, places, timing_count);
+	EMIT(emit, "\x58"			/* pop %rax */
+		   LEA_RSP_UP);
+	emit_land(emit, done);
+	if (flags_live)
+		EMIT(emit, RESTORE_FLAGS);
+}
+
 static bool site_is_timed(const struct instr_plan_site *site)
 {
-	return site->enters || site->exits || site->unwinds;
+	return site->measure != INSTR_CALLS;
 }
 
 static void emit_entry_timed(struct emit *emit, const struct instr_plan_site *site,
@@ -170,7 +212,10 @@ static void emit_entry_timed(struct emit *emit, const struct instr_plan_site *si
 {
 	if (site->unwinds)
 		emit_timing_unwind(emit, places, site->unwinds);
-	if (site->enters)
+	if (site->enters && site->measure == INSTR_EXITS)
+		emit_count_one(emit, places, offsetof(struct timing_record, calls),
+			       site->flags_live);
+	else if (site->enters)
 		emit_timing_record(emit, places,
 				   site->flags_live ? timing_enter : timing_enter_fast);
 }
@@ -185,7 +230,10 @@ static void emit_exit(struct emit *emit, const struct instr_plan_site *site,
 
 	if (branch)
 		stays = emit_forward(emit, 0x70 | (insn_condition(insn, bytes) ^ 1));
-	emit_timing_record(emit, places, timing_leave);
+	if (site->measure == INSTR_EXITS)
+		emit_count_one(emit, places, offsetof(struct timing_record, exits), true);
+	else
+		emit_timing_record(emit, places, timing_leave);
 	if (!branch)
 		return;
 	reloc_emit_goto(emit, (int64_t)site->offset + (bytes - site->old) + insn->target,

@@ -157,7 +157,7 @@ enum instr_reason {
 	INSTR_REASON_RSEQ,	/* in a restartable sequence */
 	INSTR_REASON_READ,	/* an instruction of the file loads from there */
 	INSTR_REASON_SUMMED,	/* the program sums it up, to see whether it is changed */
-	/* refused to be timed: */
+	/* refused where exits are of interest: */
 	INSTR_REASON_SHARED,	/* its end is that of another function, too */
 	INSTR_REASON_EXITS,	/* from here on: not all of its exits are known, see exits.h */
 	INSTR_REASON_MAX = INSTR_REASON_EXITS + 32,
@@ -193,6 +193,13 @@ struct instr_distance {
 
 /* Candidates, the best first; ends with top == 0. Depends on instr_file_fixed(). */
 const struct instr_distance *instr_distances(const struct instr_file *file);
+
+/* What a plan is for. */
+enum instr_measure {
+	INSTR_CALLS,		/* calls are counted */
+	INSTR_EXITS,		/* calls and returns are */
+	INSTR_TIMES,		/* calls, exits of all kinds, and how long it took */
+};
 
 /* One instruction that is moved. */
 struct instr_moved {
@@ -231,7 +238,7 @@ struct instr_plan_site {
 	bool calls;		/* a call is patched: it pushes what the old one did */
 	bool annex;		/* its slot is in the annex */
 	bool returns;		/* a jump back follows the displaced code */
-	/* Of what is timed: */
+	uint8_t measure;	/* enum instr_measure; but for INSTR_CALLS: */
 	bool enters;		/* it is a function's entry */
 	uint8_t exits;		/* bit n: moved[n] leaves a function */
 	uint8_t unwinds;	/* it is the entry of what unwinds stacks: see timing.h */
@@ -278,8 +285,8 @@ struct instr_chunk {
 struct instr_plan {
 	struct instr_file *file;
 	struct instr_distance distance;
-	bool timed;
-	size_t nr;		/* ascending; as many as were asked for, where not @timed */
+	enum instr_measure measure;
+	size_t nr;		/* ascending; for INSTR_CALLS as many as were asked for */
 	struct instr_plan_site *site;
 	size_t nr_places;	/* as many as were asked for, in their order: */
 	uint32_t *place_site;	/* the index of its site; NULL: its own */
@@ -329,14 +336,15 @@ int instr_plan_create(struct instr_file *file, const struct instr_place *places,
 void instr_plan_destroy(struct instr_plan *plan);
 
 /*
- * Plans to time each of @places, which are entries: where it is entered, and where it is
+ * Plans to measure each of @places, which are entries: where it is entered, and where it is
  * left. A function of which an exit can't be found for sure, or be patched, is refused.
- * What unwinds stacks in this file is told apart from returns, and planned too: @nr may be
- * 0. Errors as above.
+ * For INSTR_TIMES what unwinds stacks in this file is told apart from returns, and planned
+ * too: @nr may be 0. Errors as above.
  */
-int instr_plan_time(struct instr_file *file, const struct instr_place *places, size_t nr,
-		    struct instr_distance distance, struct instr_plan **ret,
-		    struct instr_err *err);
+int instr_plan_exits(struct instr_file *file, enum instr_measure measure,
+		     const struct instr_place *places, size_t nr,
+		     struct instr_distance distance, struct instr_plan **ret,
+		     struct instr_err *err);
 
 /* The site of place @i, as they were asked for: of its entry. */
 static inline const struct instr_plan_site *instr_plan_place(const struct instr_plan *plan,

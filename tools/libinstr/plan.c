@@ -480,7 +480,7 @@ static void keep_windows_apart(struct instr_plan *plan, const struct site_text *
 
 static bool site_wants_cell(const struct instr_plan *plan, const struct instr_plan_site *site)
 {
-	if (plan->timed)
+	if (plan->measure != INSTR_CALLS)
 		return site->how != INSTR_HOW_REFUSED;
 	return site->how == INSTR_HOW_POINTER || site->reason == INSTR_REASON_INSIDE ||
 	       (site->reason == INSTR_REASON_PROBE && !site->annex);
@@ -624,7 +624,7 @@ static int time_functions(struct instr_plan *plan, const struct site_text *text,
 	for (size_t i = 0; i < nr && !code; i++)
 		code = timed_add(&timed, place[i].func, err);
 	if (!code)
-		code = timed_add_unwinders(&timed, err);
+		code = text->measure == INSTR_TIMES ? timed_add_unwinders(&timed, err) : 0;
 	if (!code)
 		code = timed_sort(&timed, err);
 	plan->site = timed.site;
@@ -665,7 +665,7 @@ static int check_entries(const struct instr_file *file, const struct instr_place
 {
 	for (size_t i = 0; i < nr; i++) {
 		if (!is_entry(place[i]))
-			return instr_fail(err, -EINVAL, "%s: only whole functions can be timed",
+			return instr_fail(err, -EINVAL, "%s: only whole functions have exits",
 					  file->path);
 	}
 	return 0;
@@ -743,9 +743,10 @@ int instr_plan_create(struct instr_file *file, const struct instr_place *places,
 	return code;
 }
 
-int instr_plan_time(struct instr_file *file, const struct instr_place *places, size_t nr,
-		    struct instr_distance distance, struct instr_plan **ret,
-		    struct instr_err *err)
+int instr_plan_exits(struct instr_file *file, enum instr_measure measure,
+		     const struct instr_place *places, size_t nr,
+		     struct instr_distance distance, struct instr_plan **ret,
+		     struct instr_err *err)
 {
 	CLEAN(plan) struct instr_plan *plan = NULL;
 	const struct func_table *funcs;
@@ -756,11 +757,11 @@ int instr_plan_time(struct instr_file *file, const struct instr_place *places, s
 		code = plan_begin(file, places, nr, distance, &funcs, &plan, err);
 	if (code)
 		return code;
-	plan->timed = true;
+	plan->measure = measure;
 	plan->distance.annex = 0;
 	plan->nr_cells = cells_for(TIMED_SITES_EACH * nr);
 	code = text_init(&text, plan, funcs, err);
-	text.timed = true;
+	text.measure = measure;
 	if (!code)
 		code = plan_make_timed(plan, &text, places, nr, err);
 	text_exit(&text);

@@ -292,11 +292,11 @@ static void site_choose_patch(const struct site_text *text, const struct entry *
 {
 	enum instr_reason reason = jump_reason(text, entry, 0);
 
-	if (!text->timed && annex_is_sound(text, entry)) {
+	if (text->measure == INSTR_CALLS && annex_is_sound(text, entry)) {
 		write_annex_jump(site);
 		return;
 	}
-	site->calls = !text->timed && !reason && entry_is_call(entry);
+	site->calls = text->measure == INSTR_CALLS && !reason && entry_is_call(entry);
 	for (unsigned int prefixes = 0; prefixes <= PREFIXES_MAX; prefixes++) {
 		if (jump_is_sound(text, entry, prefixes) && !jump_reason(text, entry, prefixes)) {
 			write_jump(site, text->distance, prefixes);
@@ -421,6 +421,7 @@ static bool site_begin(const struct site_text *text, struct instr_place place,
 	*site = (struct instr_plan_site){
 		.place = place,
 		.offset = func->offset + place.at,
+		.measure = text->measure,
 	};
 	if (!reason) {
 		entry_init(text, place, entry);

@@ -19,7 +19,7 @@ struct site_text {
 	struct rseq_range *rseq;
 	size_t nr_rseq;
 	struct selfread selfread;
-	bool timed;			/* calls are not patched as calls: see timing.S */
+	enum instr_measure measure;	/* where exits count calls are not patched as calls */
 };
 
 /* The displacement that is the same for all sites: 0xTTCCCCCC. */

@@ -279,7 +279,7 @@ void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
 
 	site->cell = cell;
 	site->slot = site->block = at + CELL_BLOCK;
-	if (plan->timed) {
+	if (plan->measure != INSTR_CALLS) {
 		if (site->how == INSTR_HOW_JUMP)
 			site->slot = site_slot(plan, site);
 		return;
@@ -340,7 +340,7 @@ int slab_lay_out_timed(struct instr_plan *plan, size_t nr_records, struct instr_
 uint64_t slab_layout_timed(const struct instr_plan *plan)
 {
 	const uint64_t common[] = { SLAB_LAYOUT_VERSION, plan->distance.top, plan->nr_cells,
-				    plan->times_len };
+				    plan->times_len, plan->measure };
 
 	return hash_bytes(HASH_INIT, common, sizeof(common)) | 1;
 }
@@ -419,7 +419,7 @@ static int cover_cells(struct instr_plan *plan, struct instr_err *err)
 
 int slab_cover(struct instr_plan *plan, uint64_t *total, struct instr_err *err)
 {
-	int code = chunk_cover(plan, plan->slab_start, plan->timed ? PAGE : GATE_END, err);
+	int code = chunk_cover(plan, plan->slab_start, plan->measure != INSTR_CALLS ? PAGE : GATE_END, err);
 
 	if (!code)
 		code = cover_slots(plan, false, err);
@@ -521,7 +521,7 @@ static void fill_site(const struct instr_plan *plan, const struct instr_plan_sit
 	if (site->slot != site->block)
 		emit_jump(&slot, site->block);
 	block_emit(&block, site, &places);
-	if (plan->timed)
+	if (plan->measure != INSTR_CALLS)
 		return;
 
 	struct emit slow = {
@@ -542,7 +542,7 @@ void slab_fill(struct instr_plan *plan, uint8_t *bytes)
 	}
 	fill_descriptor(plan, plan->slab_start, plan->code_len, plan->distance.top, bytes);
 	fill_gate(plan, bytes);
-	if (plan->timed)
+	if (plan->measure != INSTR_CALLS)
 		fill_timing(plan, bytes);
 	if (plan->annex_len)
 		fill_descriptor(plan, plan->annex_start, plan->annex_len, plan->distance.annex,

@@ -12,6 +12,9 @@
 
 #include "timing.h"
 
+#define GATE_MANY	1
+#define CONTROL_FRAMES	504
+
 /* In the slab's page: see slab.c. */
 #define CODE_AT		192
 #define GATE_AT		64
@@ -61,17 +64,21 @@ timing_holes:
 	.section .rodata
 	.balign 16
 	.globl timing_code, timing_code_end, timing_holes, timing_holes_end
-	.globl timing_enter, timing_enter_fast, timing_leave, timing_unwind
+	.globl timing_enter, timing_enter_fast, timing_leave, timing_unwind, timing_count
 	.hidden timing_code
 timing_code:
 
 /* control.frames; where that is, is filled in with the slab. */
-.macro LOAD_FRAMES to
-	mov	0x7fffffff(%rip), \to
+.macro FRAMES_HOLE
 	.pushsection .rodata.timing_holes, "a"
 	.short	.Lhole\@ - timing_code - 4
 	.popsection
 .Lhole\@:
+.endm
+
+.macro LOAD_FRAMES to
+	mov	0x7fffffff(%rip), \to
+	FRAMES_HOLE
 .endm
 
 /* ---- what both have in common --------------------------------------------------- */
@@ -557,6 +564,37 @@ end_frame:
 	pop	%rdx
 	pop	%rcx
 	pop	%rax
+	ret
+
+/* ---- counting ------------------------------------------------------------------- */
+
+/*
+ * Where there may be several threads: RAX is the address of a count of lane 0. Changes
+ * flags. Stacks are often 8 MiB apart, or 64 KiB: which of the lanes it is matters only to
+ * who else uses it.
+ */
+timing_count:
+	push	%rcx
+	push	%rdx
+	lea	0x7fffffff(%rip), %rcx
+	FRAMES_HOLE
+	cmpb	$GATE_MANY, -CONTROL_FRAMES(%rcx)
+	je	1f
+	push	%rax
+	call	timing_code - CODE_AT + GATE_AT
+	pop	%rax
+	jz	2f
+1:	mov	%rsp, %rcx
+	mov	%rsp, %rdx
+	shr	$16, %rcx
+	shr	$23, %rdx
+	xor	%edx, %ecx
+	and	$3, %ecx
+	inc	%ecx
+	shl	$TIMING_RECORD_BITS, %ecx
+	lock incq (%rax,%rcx)
+2:	pop	%rdx
+	pop	%rcx
 	ret
 
 /* ---- what is seldom needed ------------------------------------------------------ */

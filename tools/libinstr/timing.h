@@ -101,6 +101,7 @@ struct timing_record {
 extern const uint8_t timing_code[], timing_code_end[];
 extern const uint16_t timing_holes[], timing_holes_end[];
 extern const uint8_t timing_enter[], timing_enter_fast[], timing_leave[], timing_unwind[];
+extern const uint8_t timing_count[];
 
 #endif
 #endif
