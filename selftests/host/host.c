@@ -92,6 +92,20 @@ static void replace_thread_trap(const struct host *host)
 	memcpy(at + sizeof(jump), &target, sizeof(target));
 }
 
+/* What the module says of slabs, as it does: without @len there is none. */
+static void tell_slab(uint64_t start, uint64_t len)
+{
+	struct instr_slabs *slabs = (struct instr_slabs *)(frames + INSTR_THREADS_LEN);
+	size_t i = 0;
+
+	while (i < INSTR_SLABS && (len ? slabs->slab[i].len : slabs->slab[i].start != start))
+		i++;
+	if (i == INSTR_SLABS)
+		return;
+	slabs->slab[i].start = start;
+	__atomic_store_n(&slabs->slab[i].len, len, __ATOMIC_RELEASE);
+}
+
 static int frames_map(uint64_t len, struct instr_err *err)
 {
 	void *memory;
@@ -215,6 +229,8 @@ static uint8_t *slab_data(const struct host *host)
 
 static void slab_unmap(struct host *host)
 {
+	if (host->slab && host->measure)
+		tell_slab((uint64_t)host->slab, 0);
 	if (host->slab)
 		munmap(host->slab, slab_len(host));
 	if (host->annex)
@@ -266,6 +282,8 @@ static int slab_map(struct host *host, struct instr_err *err)
 	if (mprotect(host->slab, plan->code_len, PROT_READ | PROT_EXEC) ||
 	    (host->annex && mprotect(host->annex, plan->annex_len, PROT_READ | PROT_EXEC)))
 		return instr_fail(err, -EACCES, "%s: the slab can't be executed", path);
+	if (host->measure)
+		tell_slab((uint64_t)host->slab, plan->code_len);
 	/* Nobody tells us of new threads. */
 	host_gate(host, INSTR_GATE_MANY, NULL, 0);
 	return 0;

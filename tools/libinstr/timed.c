@@ -21,6 +21,7 @@
 #include "file.h"
 #include "insn.h"
 #include "timing.h"
+#include "unwind.h"
 
 #define JUMP_LEN 5
 
@@ -73,7 +74,7 @@ static bool set_exits(const struct timed *timed, const struct exits *exits,
 			site->exits |= (uint8_t)(1 << i);
 	}
 	block_measure(site);
-	return site->block_len <= sizeof(((struct instr_cell *)NULL)->code);
+	return unwind_cell_len(site) <= sizeof(struct instr_cell);
 }
 
 /* ---- an exit's own site ------------------------------------------------------- */
@@ -282,6 +283,7 @@ static const struct {
 	{ "_Unwind_Resume_or_Rethrow", TIMING_EXCEPTION },
 	{ "_Unwind_ForcedUnwind", TIMING_THREAD_END },
 	{ "__cxa_begin_catch", TIMING_CATCH },
+	{ "_Unwind_Find_FDE", TIMING_FIND },
 };
 
 static struct instr_plan_site *find_entry(const struct timed *timed, size_t func)
