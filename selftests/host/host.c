@@ -314,14 +314,21 @@ void host_gate(const struct host *host, uint64_t gate, const uint64_t *vfork, si
 	control->gate = gate;
 }
 
+const void *host_frames(void)
+{
+	return frames;
+}
+
+const void *host_times_of(const struct host *host)
+{
+	return slab_data(host) + host->plan->data_len + host->plan->kept_len;
+}
+
 void host_times(const struct host *host, const struct instr_plan_site *site,
 		struct instr_times *ret)
 {
-	const struct instr_plan *plan = host->plan;
-
 	memset(ret, 0, sizeof(*ret));
-	instr_times_add(ret, plan, site, slab_data(host) + plan->data_len + plan->kept_len,
-			frames);
+	instr_times_add(ret, host->plan, site, host_times_of(host), frames);
 }
 
 const struct instr_plan_site *host_site(const struct host *host, const char *name)

@@ -263,7 +263,7 @@ struct instr_descriptor {
 	uint64_t nr;		/* of counters: functions by their offsets, then cells */
 	uint32_t nr_shards;	/* of the data: each has all counters */
 	uint32_t shard_len;	/* bytes from a counter to its next shard */
-	uint64_t unwind;	/* offset of the unwind part in the code, see unwind.h; 0: none */
+	uint64_t unwind;	/* offset of the unwind part in the code, see unwinding.h; 0: none */
 };
 
 /*

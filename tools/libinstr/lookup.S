@@ -10,7 +10,7 @@
  */
 
 #include "timing.h"
-#include "unwind.h"
+#include "unwinding.h"
 
 #define PAGE		4096
 /* The return to the block, RAX, red zone. */

@@ -21,7 +21,7 @@
 #include "site.h"
 #include "slab.h"
 #include "timed.h"
-#include "unwind.h"
+#include "unwinding.h"
 
 #define PAGE 4096
 

@@ -45,7 +45,7 @@
 #include "hash.h"
 #include "site.h"
 #include "timing.h"
-#include "unwind.h"
+#include "unwinding.h"
 
 #define PAGE 4096ULL
 #define CACHE_LINES 128ULL	/* processors fetch two */

@@ -21,7 +21,6 @@
 #include "file.h"
 #include "insn.h"
 #include "timing.h"
-#include "unwind.h"
 
 #define JUMP_LEN 5
 
@@ -74,7 +73,7 @@ static bool set_exits(const struct timed *timed, const struct exits *exits,
 			site->exits |= (uint8_t)(1 << i);
 	}
 	block_measure(site);
-	return unwind_cell_len(site) <= sizeof(struct instr_cell);
+	return site->block_len <= sizeof(((struct instr_cell *)NULL)->code);
 }
 
 /* ---- an exit's own site ------------------------------------------------------- */

@@ -13,7 +13,7 @@
  * RSP + 1, as no frame of the program has that: libgcc takes two with one CFA for the same.
  */
 
-#include "unwind.h"
+#include "unwinding.h"
 
 #include <dwarf.h>
 #include <errno.h>
@@ -28,7 +28,7 @@
 #include "timing.h"
 
 #define PAGE 4096
-#define ENTRY_ALIGN 8
+#define ENTRY_ALIGN 4
 #define POINTERS (DW_EH_PE_pcrel | DW_EH_PE_sdata4)
 #define RIP 16
 #define RSP 7
