@@ -416,12 +416,31 @@ static void routines_follow(struct routines *routines, uint32_t at)
 		routines_add(routines, at + insn.len, &stack);
 }
 
-/* @start: where it will lie; @root: offsets of what is called from elsewhere. */
-static int emit_routines(struct emit *emit, int64_t cie, int64_t start, const uint8_t *bytes,
-			 size_t len, const uint32_t *root, size_t nr_roots,
-			 struct instr_err *err)
+/*
+ * Whatever nothing of ours leads to is called from elsewhere. What is out of line lies
+ * behind all that leads to it, and between routines there is nothing, or zeros.
+ */
+static void routines_follow_all(struct routines *routines)
 {
 	static const struct stack entry;
+	struct insn insn;
+
+	for (uint32_t at = 0; at < routines->len; at += insn.len) {
+		insn.len = 1;
+		if (!routines->bytes[at] && !routines->is_known[at])
+			continue;
+		routines_add(routines, at, &entry);
+		while (routines->nr_todo)
+			routines_follow(routines, routines->todo[--routines->nr_todo]);
+		if (!insn_decode(routines->bytes + at, routines->len - at, &insn))
+			insn.len = 1;
+	}
+}
+
+/* The @len bytes of code at @bytes, which will lie at @start. */
+static int emit_routines(struct emit *emit, int64_t cie, int64_t start, const uint8_t *bytes,
+			 size_t len, struct instr_err *err)
+{
 	struct rows rows = { .emit = emit, .base = 8, .align = 8 };
 	struct routines routines;
 	size_t begin;
@@ -430,10 +449,7 @@ static int emit_routines(struct emit *emit, int64_t cie, int64_t start, const ui
 		routines_exit(&routines);
 		return err_memory(err);
 	}
-	for (size_t i = 0; i < nr_roots; i++)
-		routines_add(&routines, root[i], &entry);
-	while (routines.nr_todo)
-		routines_follow(&routines, routines.todo[--routines.nr_todo]);
+	routines_follow_all(&routines);
 	begin = emit_fde_begin(emit, cie, start, len);
 	for (uint32_t at = 0; at < len; at++) {
 		if (routines.is_known[at])
@@ -455,34 +471,14 @@ static void emit_routine_cie(struct emit *emit)
 	emit_entry_end(emit, begin);
 }
 
-/* The first page, behind the descriptor. */
-static int emit_page(struct emit *emit, const struct instr_plan *plan, int64_t cie,
-		     const uint8_t *page, struct instr_err *err)
-{
-	const uint32_t at = SLAB_TIMING_AT - SLAB_GATE_AT;
-	const uint32_t root[] = {
-		0,
-		at + (uint32_t)(timing_enter - timing_code),
-		at + (uint32_t)(timing_enter_fast - timing_code),
-		at + (uint32_t)(timing_leave - timing_code),
-		at + (uint32_t)(timing_unwind - timing_code),
-		at + (uint32_t)(timing_count - timing_code),
-	};
-
-	return emit_routines(emit, cie, plan->slab_start + SLAB_GATE_AT, page + SLAB_GATE_AT,
-			     PAGE - SLAB_GATE_AT, root, sizeof(root) / sizeof(root[0]), err);
-}
-
 /* ---- the unwind part ---------------------------------------------------------- */
 
-/* All descriptions but those of cells; says in @head where they are, if the part begins at
- * position @part. */
+/* All descriptions but those of cells; @head tells how far they are from position @part. */
 static int emit_common(struct emit *emit, const struct instr_plan *plan, const uint8_t *page,
 		       int64_t part, struct unwind_head *head, struct instr_err *err)
 {
 	int64_t own = plan->slab_start + (int64_t)plan->unwind + UNWIND_FIND_AT;
 	int64_t cie = emit_here(emit);
-	const uint32_t entry = 0;
 	int code;
 
 	emit_place_cie(emit);
@@ -491,12 +487,13 @@ static int emit_common(struct emit *emit, const struct instr_plan *plan, const u
 	cie = emit_here(emit);
 	emit_routine_cie(emit);
 	head->common = (uint32_t)(emit_here(emit) - part);
-	code = emit_page(emit, plan, cie, page, err);
+	code = emit_routines(emit, cie, plan->slab_start + SLAB_GATE_AT, page + SLAB_GATE_AT,
+			     PAGE - SLAB_GATE_AT, err);
 	if (code)
 		return code;
 	head->own = (uint32_t)(emit_here(emit) - part);
 	return emit_routines(emit, cie, own, unwind_find,
-			     (size_t)(unwind_find_end - unwind_find), &entry, 1, err);
+			     (size_t)(unwind_find_end - unwind_find), err);
 }
 
 static void fill_find(const struct instr_plan *plan, uint8_t *bytes)

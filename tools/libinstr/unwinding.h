@@ -11,7 +11,7 @@
 #define LIBINSTR_UNWIND_H
 
 /* Bytes of it, if all fits; it is a multiple of a page. */
-#define UNWIND_LEN	8192
+#define UNWIND_LEN	4096
 
 /* In struct unwind_head, struct instr_descriptor and struct instr_cell, for lookup.S. */
 #define UNWIND_CELLS		0
