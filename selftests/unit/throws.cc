@@ -151,6 +151,24 @@ TIMED int timed_fault_cleaned(volatile int *at)
 	return value + timed_returns(value);
 }
 
+/* ... or that catches it. */
+TIMED int timed_fault_caught(volatile int *at)
+{
+	try {
+		int value = *at;
+		KEEP;
+		return value + 1;
+	} catch (const std::runtime_error &) {
+		destroyed++;
+		throw;
+	}
+}
+
+static int destroyed_by(int (*function)(volatile int *))
+{
+	return function == timed_fault_cleaned || function == timed_fault_caught ? 2 : 1;
+}
+
 int throws_in_handler(int (*function)(volatile int *))
 {
 	struct sigaction action = {}, before;
@@ -167,7 +185,7 @@ int throws_in_handler(int (*function)(volatile int *))
 		result = error.what() == std::string("timed") ? 0 : 1;
 	}
 	sigaction(SIGSEGV, &before, nullptr);
-	if (!result && destroyed != (function == timed_fault_cleaned ? 2 : 1))
+	if (!result && destroyed != destroyed_by(function))
 		return 5;
 	return result;
 }

@@ -16,6 +16,7 @@ int throws_through_c(int frames);		/* timed_sort_compare, called by qsort(3) */
 int throws_in_handler(int (*function)(volatile int *));
 extern unsigned long fault_address;		/* where it did */
 int timed_fault_cleaned(volatile int *at);	/* has something to destroy */
+int timed_fault_caught(volatile int *at);	/* catches it, and throws it again */
 int throws_later(int frames);			/* as std::exception_ptr, in another thread */
 int throws_and_calls(int frames);		/* what is called behind the catch returns */
 
