@@ -36,13 +36,13 @@
 #define TIMED __attribute__((noinline, noclone, used))
 #define KEEP __asm__ volatile("")
 
-static struct host self, unwinder, runtime, libc;
+static struct host self, counted, unwinder, runtime, libc;
 
 /* ---- what an address stands for ------------------------------------------------- */
 
 static const struct host *host_of(uint64_t pc)
 {
-	static const struct host *const all[] = { &self, &unwinder, &runtime, &libc };
+	static const struct host *const all[] = { &self, &counted, &unwinder, &runtime, &libc };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i]->slab && pc - (uint64_t)all[i]->slab < all[i]->plan->code_len)
@@ -282,6 +282,7 @@ static void show_all(bool probes)
 	if (libc.slab)
 		host_show(&libc, probes);
 	host_show(&self, probes);
+	host_show(&counted, probes);
 	host_show(&runtime, probes);
 	host_show(&unwinder, probes);
 }
@@ -380,6 +381,20 @@ static void call_and_jump(long arg)
 	call_small(1);
 }
 
+TIMED long counted_function(long x)
+{
+	long value = x > 3 ? timed_leaf(x) : x;
+
+	KEEP;
+	return x == 7 ? timed_leaf(value) : value + 1;
+}
+
+static void call_counted(long arg)
+{
+	for (long i = 0; i < arg; i++)
+		sum += counted_function(i);
+}
+
 static int compare(const void *a, const void *b)
 {
 	return *(const int *)a - *(const int *)b;
@@ -467,6 +482,19 @@ static void behind_the_gate(void)
 	host_gate(&self, INSTR_GATE_VFORK, nobody, 1);
 	check_steps(call_small, 2);
 	host_gate(&self, INSTR_GATE_MANY, NULL, 0);
+	end_steps();
+}
+
+static void where_calls_are_only_counted(void)
+{
+	begin_steps();
+	host_gate(&counted, INSTR_GATE_SOLO, NULL, 0);
+	check_steps(call_counted, 10);
+	host_gate(&counted, INSTR_GATE_MANY, NULL, 0);
+	check_steps(call_counted, 10);
+	host_gate(&counted, INSTR_GATE_SHUT, NULL, 0);
+	check_steps(call_counted, 10);
+	host_gate(&counted, INSTR_GATE_MANY, NULL, 0);
 	end_steps();
 }
 
@@ -837,12 +865,12 @@ static uint64_t load_of(const char *name)
 	return map ? map->l_addr : 0;
 }
 
-static bool prepare(struct host *host, const char *path, const char *const *globs, size_t nr,
-		    const char *name)
+static bool prepare(struct host *host, enum instr_measure measure, const char *path,
+		    const char *const *globs, size_t nr, const char *name)
 {
 	struct instr_err err = { 0 };
 
-	if (CHECK(!host_prepare_exits(host, INSTR_TIMES, path, globs, nr, load_of(name), true,
+	if (CHECK(!host_prepare_exits(host, measure, path, globs, nr, load_of(name), true,
 				      &err)))
 		return true;
 	printf("# %s: %s\n", path, err.text);
@@ -854,7 +882,7 @@ static bool prepare_library(struct host *host, const char *name, const char *con
 {
 	struct link_map *map = dlopen(name, RTLD_NOW | RTLD_NOLOAD);
 
-	return CHECK(map) && prepare(host, map->l_name, globs, nr, name);
+	return CHECK(map) && prepare(host, INSTR_TIMES, map->l_name, globs, nr, name);
 }
 
 static bool prepare_steps(struct run *run)
@@ -877,11 +905,12 @@ static void handle_traps(void)
 
 int main(void)
 {
-	const char *const timed = "timed_*", *const all = "*";
+	const char *const timed = "timed_*", *const only_counted = "counted_*", *const all = "*";
 
 	handle_traps();
 	if (!prepare_steps(&native) || !prepare_steps(&probed) ||
-	    !prepare(&self, "/proc/self/exe", &timed, 1, NULL) ||
+	    !prepare(&self, INSTR_TIMES, "/proc/self/exe", &timed, 1, NULL) ||
+	    !prepare(&counted, INSTR_EXITS, "/proc/self/exe", &only_counted, 1, NULL) ||
 	    !prepare_library(&unwinder, "libgcc_s.so.1", NULL, 0) ||
 	    !prepare_library(&runtime, "libstdc++.so.6", NULL, 0))
 		return tap_done();
@@ -890,6 +919,7 @@ int main(void)
 	RUN(in_a_new_thread);
 	RUN(in_threads_without_a_lane);
 	RUN(behind_the_gate);
+	RUN(where_calls_are_only_counted);
 	RUN(through_exceptions);
 	RUN(handlers_throw);
 	RUN(images_can_be_registered);
