@@ -435,43 +435,71 @@ static void in_one_thread(void)
 	      nr_of_kind[INSN_CALL] && nr_of_kind[INSN_CALL_INDIRECT] && nr_of_kind[INSN_RET]);
 }
 
-/* On a new stack nothing is there yet; @wait is 0 until there are enough threads. */
-static void *step_in_thread(void *arg)
+/* The lane of the thread that runs, or -1. */
+static long lane_here(void)
 {
-	check_steps(arg, 4);
+	const struct instr_thread *thread = host_frames();
+	uint64_t base;
+
+	__asm__ volatile("rdfsbase %0" : "=r" (base));
+	for (size_t i = 0; i < INSTR_THREADS; i++) {
+		if (thread[i].fs_base == base)
+			return (long)thread[i].lane;
+	}
+	return -1;
+}
+
+static void *step_in_thread(void *lane)
+{
+	check_steps(call_small, 4);
 	check_steps(call_and_jump, 3);
+	*(long *)lane = lane_here();
 	return NULL;
 }
 
-static void run_thread(void *(*function)(void *), void *arg)
+static long step_in_new_thread(void)
 {
 	pthread_t thread;
+	long lane = -1;
 
-	CHECK(!pthread_create(&thread, NULL, function, arg));
+	begin_steps();
+	CHECK(!pthread_create(&thread, NULL, step_in_thread, &lane));
 	pthread_join(thread, NULL);
+	end_steps();
+	return lane;
 }
 
+/* On a new stack nothing is there yet. */
 static void in_a_new_thread(void)
 {
-	begin_steps();
-	run_thread(step_in_thread, call_small);
-	end_steps();
+	CHECK(step_in_new_thread() > 0);
 	CHECK(nr_skipped);
 }
 
-static void in_threads_without_a_lane(void)
-{
-	const struct instr_thread *thread = host_frames();
-	size_t lanes = 0;
+static pthread_barrier_t lanes_taken, lanes_free;
 
-	/* Stacks are used again, so that the entries are, but not the lanes. */
-	begin_steps();
-	for (int i = 0; i < 10; i++)
-		run_thread(step_in_thread, call_small);
-	end_steps();
-	for (size_t i = 0; i < INSTR_THREADS; i++)
-		lanes += thread[i].lane != 0;
-	CHECK(lanes <= INSTR_LANES - 1);
+static void *take_lane(void *arg)
+{
+	call_small(1);
+	pthread_barrier_wait(&lanes_taken);
+	pthread_barrier_wait(&lanes_free);
+	return arg;
+}
+
+static void in_a_thread_without_a_lane(void)
+{
+	pthread_t thread[INSTR_LANES];
+
+	show_all(true);
+	pthread_barrier_init(&lanes_taken, NULL, INSTR_LANES + 1);
+	pthread_barrier_init(&lanes_free, NULL, INSTR_LANES + 1);
+	for (int i = 0; i < INSTR_LANES; i++)
+		CHECK(!pthread_create(&thread[i], NULL, take_lane, NULL));
+	pthread_barrier_wait(&lanes_taken);
+	CHECK(step_in_new_thread() == 0);
+	pthread_barrier_wait(&lanes_free);
+	for (int i = 0; i < INSTR_LANES; i++)
+		pthread_join(thread[i], NULL);
 }
 
 static void behind_the_gate(void)
@@ -917,7 +945,7 @@ int main(void)
 	RUN(nobody_asks_if_nobody_unwinds);
 	RUN(in_one_thread);
 	RUN(in_a_new_thread);
-	RUN(in_threads_without_a_lane);
+	RUN(in_a_thread_without_a_lane);
 	RUN(behind_the_gate);
 	RUN(where_calls_are_only_counted);
 	RUN(through_exceptions);

@@ -530,7 +530,7 @@ static void fill_site(const struct instr_plan *plan, const struct instr_plan_sit
 		emit_jump(&slot, site->block);
 	block_emit(&block, site, &places);
 	if (plan->measure != INSTR_CALLS) {
-		unwind_fill_cell(plan, site, (struct instr_cell *)(block.bytes - CELL_BLOCK));
+		unwind_fill_cell(plan, site, block.bytes - CELL_BLOCK);
 		return;
 	}
 

@@ -83,7 +83,7 @@ static int64_t emit_here(const struct emit *emit)
 
 /* ---- entries ------------------------------------------------------------------ */
 
-/* Both return where the entry begins. */
+/* It is to go on with rules. Both return where the entry begins. */
 static size_t emit_cie_begin(struct emit *emit, const char *augmentation, int8_t data_align)
 {
 	size_t begin = emit->len;
@@ -123,7 +123,7 @@ static void emit_entry_end(struct emit *emit, size_t begin)
 		memcpy(emit->bytes + begin, &len, sizeof(len));
 }
 
-/* An expression, as long as it says; the rule for RIP is its value. */
+/* RIP is the value of @expression. */
 static void emit_rip_rule(struct emit *emit, const void *expression, size_t len)
 {
 	emit_byte(emit, DW_CFA_val_expression);
@@ -244,8 +244,8 @@ struct block_walk {
 };
 
 /*
- * From @at on, RIP is @old bytes behind the site's start: at the end of one instruction
- * that stands for another, or anywhere in several.
+ * From @at on, RIP is @old bytes behind the site's start: if @one at the start of one
+ * instruction, else anywhere in several.
  */
 static void emit_origin(struct block_walk *walk, uint32_t at, uint8_t old, bool one)
 {
@@ -341,20 +341,18 @@ size_t unwind_cell_len(const struct instr_plan_site *site)
 }
 
 void unwind_fill_cell(const struct instr_plan *plan, const struct instr_plan_site *site,
-		      struct instr_cell *cell)
+		      uint8_t *cell)
 {
 	int64_t position = site->block - (int64_t)CELL_CODE_AT;
-	struct emit emit = {
-		.bytes = (uint8_t *)cell,
-		.len = cell_fde_at(site),
-		.position = position,
-	};
+	int32_t site_at = (int32_t)((int64_t)site->offset - position - (int64_t)CELL_SITE_AT);
+	uint16_t fde_at = (uint16_t)cell_fde_at(site);
+	struct emit emit = { .bytes = cell, .len = fde_at, .position = position };
 
-	cell->site_at = (int32_t)((int64_t)site->offset - position - (int64_t)CELL_SITE_AT);
-	if (unwind_cell_len(site) > sizeof(*cell))
+	memcpy(cell + CELL_SITE_AT, &site_at, sizeof(site_at));
+	if (unwind_cell_len(site) > sizeof(struct instr_cell))
 		return;
-	cell->unwind = (uint16_t)cell_fde_at(site);
-	emit_block(&emit, site, place_cie(plan), position, cell->code);
+	memcpy(cell + UNWIND_OF_CELL, &fde_at, sizeof(fde_at));
+	emit_block(&emit, site, place_cie(plan), position, cell + CELL_CODE_AT);
 }
 
 /* ---- routines ----------------------------------------------------------------- */
@@ -473,7 +471,7 @@ static void emit_routine_cie(struct emit *emit)
 
 /* ---- the unwind part ---------------------------------------------------------- */
 
-/* All descriptions but those of cells; @head tells how far they are from position @part. */
+/* All descriptions but those of cells; @head: how far behind position @part they are. */
 static int emit_common(struct emit *emit, const struct instr_plan *plan, const uint8_t *page,
 		       int64_t part, struct unwind_head *head, struct instr_err *err)
 {

@@ -53,9 +53,12 @@ extern const uint16_t unwind_holes[], unwind_holes_end[];
  */
 size_t unwind_cell_len(const struct instr_plan_site *site);
 
-/* Writes what @cell, the cell of @site that has its block, needs beside that. */
+/*
+ * Writes what @cell, struct instr_cell of @site that has its block, needs beside that. If
+ * there is no room for the description there is none.
+ */
 void unwind_fill_cell(const struct instr_plan *plan, const struct instr_plan_site *site,
-		      struct instr_cell *cell);
+		      uint8_t *cell);
 
 /* Writes the unwind part. @page: the first page of the slab. */
 int unwind_fill(const struct instr_plan *plan, const uint8_t *page, uint8_t *bytes,
