@@ -202,6 +202,7 @@ void step_call(void (*function)(long), long arg);
 
 /* ---- comparing ------------------------------------------------------------------ */
 
+static bool stepped[4096];	/* of the first page of slabs: what was seen at all */
 static size_t nr_in[REGIONS], nr_of_kind[INSN_STACK + 1], nr_wrong, nr_skipped;
 
 static bool same_frames(const struct step *a, const struct step *b)
@@ -246,6 +247,14 @@ static bool is_same(const struct step *got, const struct step *want,
 	       same_frames(got, want) && (origin->kind == INSN_LOOP || same_registers(got, want));
 }
 
+static void see_routine(uint64_t pc)
+{
+	uint64_t at = pc - (uint64_t)host_of(pc)->slab;
+
+	if (at < sizeof(stepped))
+		stepped[at] = true;
+}
+
 /* Each step of @probed is at the place of one of @native, or that of the one before. */
 static void compare_runs(void)
 {
@@ -260,6 +269,8 @@ static void compare_runs(void)
 			continue;
 		}
 		nr_in[origin.region]++;
+		if (origin.region == ROUTINE)
+			see_routine(got->pc);
 		nr_of_kind[origin.kind] += origin.region == BLOCK;
 		if (is_same(got, &native.step[at], &origin))
 			continue;
@@ -538,6 +549,24 @@ static void through_libc(void)
 	begin_steps();
 	check_steps(call_libc, 3);
 	end_steps();
+}
+
+/* Some is needed too seldom. */
+static void most_of_our_code_was_seen(void)
+{
+	const uint8_t *page = self.slab;
+	size_t seen = 0, all = 0;
+	struct insn insn;
+
+	for (size_t at = 64; at < INSTR_THREAD_TRAP; at += insn.len) {
+		insn.len = 1;
+		if (!page[at] || !insn_decode(page + at, sizeof(stepped) - at, &insn))
+			continue;
+		all++;
+		seen += stepped[at];
+	}
+	printf("# %zu of %zu instructions\n", seen, all);
+	CHECK(seen > all / 4 * 3);
 }
 
 /* ---- throwing handlers ------------------------------------------------------------ */
@@ -956,6 +985,7 @@ int main(void)
 	show_all(false);
 	if (prepare_library(&libc, "libc.so.6", &all, 1)) {
 		RUN(through_libc);
+		RUN(most_of_our_code_was_seen);
 		RUN(images_are_well_formed);
 	}
 	return tap_done();
