@@ -78,6 +78,7 @@ const char *instr_reason_text(enum instr_reason reason)
 		[INSTR_REASON_RSEQ] = "it is in a restartable sequence",
 		[INSTR_REASON_READ] = "the program reads it as data",
 		[INSTR_REASON_SUMMED] = "the program checks the sum of its text",
+		[INSTR_REASON_STACK] = "its stack may have no room left (a Go function without a check)",
 		[INSTR_REASON_SHARED] = "it ends in another function's text",
 	};
 
@@ -235,6 +236,9 @@ static size_t site_traps(const struct instr_plan_site *site, struct instr_trap *
 	for (size_t i = 1; i < site->nr_moved; i++) {
 		const struct instr_moved *moved = &site->moved[i];
 
+		/* Behind the patch is the old text. */
+		if (moved->old_at >= site->patch_len)
+			break;
 		if (trap)
 			trap[nr] = (struct instr_trap){
 				.offset = site->offset + moved->old_at,
