@@ -705,6 +705,26 @@ TEST_F(times, frames_are_kept_after_the_end)
 	EXPECT_EQ(0, self->table[0].fs_base);
 }
 
+/* Who unwinds a stack in the process looks there. */
+TEST_F(times, frames_say_which_slabs_there_are)
+{
+	struct instr_slabs slabs;
+
+	for (int i = 0; i < 2; i++) {
+		struct instr_times_read arg = { 0 };
+
+		START();
+		arg = read_args(&self->slab, &slabs, sizeof(slabs));
+		arg.overlay_id = 0;
+		arg.offset = INSTR_THREADS_LEN;
+		ASSERT_EQ(0, ioctl(self->slab.fd, INSTR_TIMES_READ, &arg));
+		EXPECT_EQ(self->times - 3 * PAGE, slabs.slab[0].start);
+		EXPECT_EQ(PAGE, slabs.slab[0].len);
+		EXPECT_EQ(0, slabs.slab[1].start | slabs.slab[1].len);
+		slab_reopen(&self->slab);
+	}
+}
+
 TEST_F(times, are_kept_after_a_violent_end)
 {
 	START();

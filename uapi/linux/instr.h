@@ -175,6 +175,25 @@ struct instr_thread {
 };
 
 /**
+ * struct instr_slabs - which slabs with times the process has; in frames, behind the
+ *	table of threads
+ * @start: address of a slab; 0: there are no more from here on
+ * @len: bytes of its code; 0: it isn't there (any more)
+ *
+ * It is read with no lock, at any time: @start is written before @len, and only where @len
+ * is 0. What finds no room is not known to who unwinds a stack that a signal in such a slab
+ * has interrupted.
+ */
+#define INSTR_SLABS		64
+
+struct instr_slabs {
+	struct {
+		__u64 start;
+		__u64 len;
+	} slab[INSTR_SLABS];
+};
+
+/**
  * struct instr_overlay_create - ioctl(INSTR_OVERLAY_CREATE)
  * @size: sizeof(struct instr_overlay_create)
  * @flags: must be 0
@@ -200,7 +219,8 @@ struct instr_thread {
  *	where it is written to, is not limited by INSTR_DATA_MAX, and is read by
  *	INSTR_TIMES_READ
  * @frames_len: 0, or with @times_len the length of the frames (struct instr_thread) that a
- *	process with such a slab gets, page-aligned, at least INSTR_THREADS_LEN: the same
+ *	process with such a slab gets, page-aligned, at least INSTR_THREADS_LEN, and
+ *	sizeof(struct instr_slabs): the same
  *	in all overlays of the session (EINVAL)
  *
  * The annex is code as the other is, for jumps of another displacement than most. A
