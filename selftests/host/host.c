@@ -92,6 +92,20 @@ static void replace_thread_trap(const struct host *host)
 	memcpy(at + sizeof(jump), &target, sizeof(target));
 }
 
+/* What the module says of slabs, as it does: without @len there is none. */
+static void tell_slab(uint64_t start, uint64_t len)
+{
+	struct instr_slabs *slabs = (struct instr_slabs *)(frames + INSTR_THREADS_LEN);
+	size_t i = 0;
+
+	while (i < INSTR_SLABS && (len ? slabs->slab[i].len : slabs->slab[i].start != start))
+		i++;
+	if (i == INSTR_SLABS)
+		return;
+	slabs->slab[i].start = start;
+	__atomic_store_n(&slabs->slab[i].len, len, __ATOMIC_RELEASE);
+}
+
 static int frames_map(uint64_t len, struct instr_err *err)
 {
 	void *memory;
@@ -215,6 +229,8 @@ static uint8_t *slab_data(const struct host *host)
 
 static void slab_unmap(struct host *host)
 {
+	if (host->slab && host->measure)
+		tell_slab((uint64_t)host->slab, 0);
 	if (host->slab)
 		munmap(host->slab, slab_len(host));
 	if (host->annex)
@@ -266,6 +282,8 @@ static int slab_map(struct host *host, struct instr_err *err)
 	if (mprotect(host->slab, plan->code_len, PROT_READ | PROT_EXEC) ||
 	    (host->annex && mprotect(host->annex, plan->annex_len, PROT_READ | PROT_EXEC)))
 		return instr_fail(err, -EACCES, "%s: the slab can't be executed", path);
+	if (host->measure)
+		tell_slab((uint64_t)host->slab, plan->code_len);
 	/* Nobody tells us of new threads. */
 	host_gate(host, INSTR_GATE_MANY, NULL, 0);
 	return 0;
@@ -296,14 +314,21 @@ void host_gate(const struct host *host, uint64_t gate, const uint64_t *vfork, si
 	control->gate = gate;
 }
 
+const void *host_frames(void)
+{
+	return frames;
+}
+
+const void *host_times_of(const struct host *host)
+{
+	return slab_data(host) + host->plan->data_len + host->plan->kept_len;
+}
+
 void host_times(const struct host *host, const struct instr_plan_site *site,
 		struct instr_times *ret)
 {
-	const struct instr_plan *plan = host->plan;
-
 	memset(ret, 0, sizeof(*ret));
-	instr_times_add(ret, plan, site, slab_data(host) + plan->data_len + plan->kept_len,
-			frames);
+	instr_times_add(ret, host->plan, site, host_times_of(host), frames);
 }
 
 const struct instr_plan_site *host_site(const struct host *host, const char *name)

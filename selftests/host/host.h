@@ -66,6 +66,9 @@ uint64_t host_count(const struct host *host, const struct instr_plan_site *site)
 /* Of a function with exits. */
 void host_times(const struct host *host, const struct instr_plan_site *site,
 		struct instr_times *ret);
+/* The frames that all hosts have in common, and the times of one: see timing.h. */
+const void *host_frames(void);
+const void *host_times_of(const struct host *host);
 /* The calls of all sites. */
 uint64_t host_count_all(const struct host *host);
 /*

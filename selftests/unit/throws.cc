@@ -7,9 +7,12 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <ucontext.h>
 
 #define TIMED extern "C" __attribute__((noinline, noclone, used))
 #define KEEP asm volatile("")
+
+unsigned long fault_address;
 
 /* More than a jump, and no tail call. */
 TIMED int timed_frame(int frames)
@@ -116,28 +119,74 @@ int throws_through_c(int frames)
 	return caught_as([](int nr) { return timed_c_frame(nr, sort_and_throw, nr); }, frames);
 }
 
-static void on_fault(int)
+static void on_fault(int, siginfo_t *, void *context)
 {
+	fault_address = ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
 	throw std::runtime_error("timed");
 }
 
-TIMED int timed_faults(volatile int *at)
+static int destroyed;
+
+struct witness {
+	~witness()
+	{
+		destroyed++;
+	}
+};
+
+TIMED int timed_fault_caller(int (*function)(volatile int *), volatile int *at)
 {
-	int value = *at;
+	witness witness;
+	int value = function(at);
 	KEEP;
-	return value;
+	return value + 1;
 }
 
-int throws_in_handler(void)
+/* What faults is in the function that has something to destroy. */
+TIMED int timed_fault_cleaned(volatile int *at)
+{
+	witness witness;
+	int value = *at;
+	KEEP;
+	return value + timed_returns(value);
+}
+
+/* ... or that catches it. */
+TIMED int timed_fault_caught(volatile int *at)
+{
+	try {
+		int value = *at;
+		KEEP;
+		return value + 1;
+	} catch (const std::runtime_error &) {
+		destroyed++;
+		throw;
+	}
+}
+
+static int destroyed_by(int (*function)(volatile int *))
+{
+	return function == timed_fault_cleaned || function == timed_fault_caught ? 2 : 1;
+}
+
+int throws_in_handler(int (*function)(volatile int *))
 {
 	struct sigaction action = {}, before;
 	int result;
 
-	action.sa_handler = on_fault;
-	action.sa_flags = SA_NODEFER;
+	destroyed = 0;
+	action.sa_sigaction = on_fault;
+	action.sa_flags = SA_NODEFER | SA_SIGINFO;
 	sigaction(SIGSEGV, &action, &before);
-	result = caught_as([](int) { return timed_faults((volatile int *)8); }, 0);
+	try {
+		timed_fault_caller(function, (volatile int *)8);
+		result = 2;
+	} catch (const std::runtime_error &error) {
+		result = error.what() == std::string("timed") ? 0 : 1;
+	}
 	sigaction(SIGSEGV, &before, nullptr);
+	if (!result && destroyed != destroyed_by(function))
+		return 5;
 	return result;
 }
 

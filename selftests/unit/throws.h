@@ -12,7 +12,11 @@ int throws_through(int frames);			/* timed_frame: @frames + 1 calls, exceptions 
 int throws_again(int frames);			/* caught and rethrown in each frame */
 int throws_in_cleanup(int frames);		/* a destructor of each frame throws and catches */
 int throws_through_c(int frames);		/* timed_sort_compare, called by qsort(3) */
-int throws_in_handler(void);			/* out of a handler of SIGSEGV */
+/* Out of a handler of SIGSEGV: @function, called by timed_fault_caller, reads its argument. */
+int throws_in_handler(int (*function)(volatile int *));
+extern unsigned long fault_address;		/* where it did */
+int timed_fault_cleaned(volatile int *at);	/* has something to destroy */
+int timed_fault_caught(volatile int *at);	/* catches it, and throws it again */
 int throws_later(int frames);			/* as std::exception_ptr, in another thread */
 int throws_and_calls(int frames);		/* what is called behind the catch returns */
 

@@ -163,7 +163,12 @@ static void emit_timing_unwind(struct emit *emit, const struct block_places *pla
 		   "\xb8");			/* mov $how,%eax */
 	emit_byte(emit, how);
 	EMIT(emit, "\0\0\0");
-	emit_timing(emit, places, timing_unwind);
+	if (how == TIMING_FIND) {
+		EMIT(emit, "\xe8");		/* call unwind_find */
+		emit_relative(emit, places->find, 0);
+	} else {
+		emit_timing(emit, places, timing_unwind);
+	}
 	EMIT(emit, "\x58"			/* pop %rax */
 		   LEA_RSP_UP);
 }

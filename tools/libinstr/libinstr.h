@@ -264,6 +264,7 @@ struct instr_descriptor {
 	uint64_t nr;		/* of counters: functions by their offsets, then cells */
 	uint32_t nr_shards;	/* of the data: each has all counters */
 	uint32_t shard_len;	/* bytes from a counter to its next shard */
+	uint64_t unwind;	/* offset of the unwind part in the code, see unwinding.h; 0: none */
 };
 
 /*
@@ -272,7 +273,10 @@ struct instr_descriptor {
  */
 struct instr_cell {
 	uint64_t site;		/* offset + 1, pointers: and the top bit; 0: free */
-	uint8_t reserved[8];
+	/* Where exits are of interest: */
+	int32_t site_at;	/* from here to the site */
+	uint16_t unwind;	/* bytes from the cell's start to its FDE; 0: there is none */
+	uint8_t reserved[2];
 	uint8_t code[240];
 };
 
@@ -300,6 +304,7 @@ struct instr_plan {
 	uint32_t nr_shards, shard_len;
 	uint32_t nr_cells;
 	uint64_t cells;		/* offset of the first in the slab's code */
+	uint64_t unwind;	/* offset of the unwind part, or 0 */
 	uint64_t kept_len;	/* bytes behind the data: a word for each cell */
 	uint64_t times_len;	/* bytes behind that, and ... */
 	uint64_t frames_len;	/* ... what each process has beside: see timing.h */

@@ -21,6 +21,7 @@
 #include "site.h"
 #include "slab.h"
 #include "timed.h"
+#include "unwinding.h"
 
 #define PAGE 4096
 
@@ -112,7 +113,8 @@ static void text_set_bounds(struct site_text *text, const struct instr_file *fil
 	uint64_t overflow = text->funcs->nr * (INSTR_BLOCK_MAX + BLOCK_SLOW_MAX);
 
 	text->lowest = slab_start(text->distance.top, file->text->p_offset);
-	text->highest = slab_start(text->distance.top, end) + (int64_t)(4 * PAGE + overflow) +
+	text->highest = slab_start(text->distance.top, end) +
+			(int64_t)(4 * PAGE + UNWIND_LEN + overflow) +
 			nr_cells * (int64_t)sizeof(struct instr_cell);
 }
 
@@ -463,8 +465,8 @@ static int plan_write(struct instr_plan *plan, struct instr_err *err)
 	plan_of(plan)->code = calloc(total, 1);
 	if (!plan_of(plan)->code)
 		return err_memory(err);
-	slab_fill(plan, plan_of(plan)->code);
-	return plan_for_kernel(plan, err);
+	code = slab_fill(plan, plan_of(plan)->code, err);
+	return code ? code : plan_for_kernel(plan, err);
 }
 
 /* A cell and whose it is; sorted by that. */

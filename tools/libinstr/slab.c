@@ -26,7 +26,7 @@
  * Where functions are timed, only what is asked for has a place: each site has a cell, to
  * which its slot leads, and there are times behind the data instead of counters:
  *
- *	| descriptor, gate, timing |  slots  | cells | control | times
+ *	| descriptor, gate, timing |  slots  | unwinding | cells | control | times
  *
  * What is in use is listed as chunks, in the order in which it is laid out:
  * descriptor, slots, overflow, cells, annex. Between them the code is zero.
@@ -45,6 +45,7 @@
 #include "hash.h"
 #include "site.h"
 #include "timing.h"
+#include "unwinding.h"
 
 #define PAGE 4096ULL
 #define CACHE_LINES 128ULL	/* processors fetch two */
@@ -64,10 +65,9 @@
 #define CELLS_MIN	512
 #define CELLS_STEP	16
 
-/* In the slab's first page: the gate, behind the descriptor. */
-#define GATE_AT		64
-#define GATE_END	192
-#define TIMING_AT	GATE_END	/* as timing.S has it */
+#define GATE_AT		SLAB_GATE_AT
+#define TIMING_AT	SLAB_TIMING_AT
+#define GATE_END	TIMING_AT
 
 static const uint8_t descriptor_magic[8] = "\x7finstr\0\1";
 
@@ -319,7 +319,8 @@ int slab_lay_out(struct instr_plan *plan, struct instr_err *err)
 static void lay_out_times(struct instr_plan *plan, size_t nr_records)
 {
 	plan->data_len = page_up(counter_offset(0));
-	plan->times_len = page_up(nr_records * INSTR_LANES * sizeof(struct timing_record));
+	plan->times_len = page_up(nr_records * INSTR_LANES * sizeof(struct timing_record)) +
+			  unwind_asked_len(plan);
 	plan->frames_len = TIMING_FRAMES_LEN;
 }
 
@@ -330,6 +331,8 @@ int slab_lay_out_timed(struct instr_plan *plan, size_t nr_records, struct instr_
 		      slab_distance(plan->distance.top);
 
 	plan->slab_start = slab_start(plan->distance.top, text->p_offset);
+	plan->unwind = page_up((uint64_t)(end - plan->slab_start));
+	end = plan->slab_start + (int64_t)plan->unwind + UNWIND_LEN;
 	lay_out_cells(plan, &end);
 	lay_out_times(plan, nr_records);
 	plan->code_len = page_up((uint64_t)(end - plan->slab_start));
@@ -425,6 +428,9 @@ int slab_cover(struct instr_plan *plan, uint64_t *total, struct instr_err *err)
 		code = cover_slots(plan, false, err);
 	if (!code)
 		code = cover_overflow(plan, err);
+	if (!code && plan->unwind)
+		code = chunk_cover(plan, plan->slab_start + (int64_t)plan->unwind, UNWIND_LEN,
+				   err);
 	if (!code)
 		code = cover_cells(plan, err);
 	if (!code && plan->annex_len)
@@ -451,6 +457,7 @@ static void fill_descriptor(const struct instr_plan *plan, int64_t start, uint64
 		.nr = plan->nr_counters,
 		.nr_shards = plan->nr_shards,
 		.shard_len = plan->shard_len,
+		.unwind = plan->unwind,
 	};
 
 	memcpy(descriptor.magic, descriptor_magic, sizeof(descriptor.magic));
@@ -500,6 +507,7 @@ static void fill_site(const struct instr_plan *plan, const struct instr_plan_sit
 		.gate = plan->slab_start + GATE_AT,
 		.kept = data + (int64_t)(plan->data_len + site->kept),
 		.timing = plan->slab_start + TIMING_AT,
+		.find = plan->slab_start + (int64_t)plan->unwind + UNWIND_FIND_AT,
 		.record = data + (int64_t)(plan->data_len + plan->kept_len +
 					   site->record * INSTR_LANES *
 					   sizeof(struct timing_record)),
@@ -521,8 +529,10 @@ static void fill_site(const struct instr_plan *plan, const struct instr_plan_sit
 	if (site->slot != site->block)
 		emit_jump(&slot, site->block);
 	block_emit(&block, site, &places);
-	if (plan->measure != INSTR_CALLS)
+	if (plan->measure != INSTR_CALLS) {
+		unwind_fill_cell(plan, site, (struct instr_cell *)(block.bytes - CELL_BLOCK));
 		return;
+	}
 
 	struct emit slow = {
 		.bytes = bytes + (slab_bytes(plan, site->slow) - slab),
@@ -532,7 +542,14 @@ static void fill_site(const struct instr_plan *plan, const struct instr_plan_sit
 	block_emit_slow(&slow, site, &places);
 }
 
-void slab_fill(struct instr_plan *plan, uint8_t *bytes)
+static int fill_unwind(const struct instr_plan *plan, uint8_t *bytes, struct instr_err *err)
+{
+	const uint8_t *at = slab_bytes(plan, plan->slab_start + (int64_t)plan->unwind);
+
+	return unwind_fill(plan, bytes, bytes + (at - bytes), err);
+}
+
+int slab_fill(struct instr_plan *plan, uint8_t *bytes, struct instr_err *err)
 {
 	uint8_t *next = bytes;
 
@@ -552,4 +569,5 @@ void slab_fill(struct instr_plan *plan, uint8_t *bytes)
 		if (plan->site[i].how != INSTR_HOW_REFUSED)
 			fill_site(plan, &plan->site[i], bytes);
 	}
+	return plan->unwind ? fill_unwind(plan, bytes, err) : 0;
 }

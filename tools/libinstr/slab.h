@@ -31,8 +31,12 @@ uint64_t slab_layout_timed(const struct instr_plan *plan);
 void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
 		    uint32_t cell);
 
-/* Whoever changes what block.c, far.c, gate.c, reloc.c or timing.S emit, or where, changes this. */
-#define SLAB_LAYOUT_VERSION 7
+/* Whoever changes what block.c, far.c, gate.c, reloc.c, timing.S or unwinding.c emit, or where, changes this. */
+#define SLAB_LAYOUT_VERSION 8
+
+/* In the slab's first page: the gate, behind the descriptor, and timing_code. */
+#define SLAB_GATE_AT	64
+#define SLAB_TIMING_AT	192	/* as timing.S has it */
 
 /* Stands for what slab_fill() would write for all sites; after slab_lay_out(). */
 uint64_t slab_layout(const struct instr_plan *plan);
@@ -44,6 +48,6 @@ uint64_t slab_layout(const struct instr_plan *plan);
 int slab_cover(struct instr_plan *plan, uint64_t *total, struct instr_err *err);
 
 /* Writes the chunks, one behind the other, to @bytes, which are zero. */
-void slab_fill(struct instr_plan *plan, uint8_t *bytes);
+int slab_fill(struct instr_plan *plan, uint8_t *bytes, struct instr_err *err);
 
 #endif

@@ -334,6 +334,7 @@ static const struct {
 	{ "_Unwind_Resume_or_Rethrow", TIMING_EXCEPTION },
 	{ "_Unwind_ForcedUnwind", TIMING_THREAD_END },
 	{ "__cxa_begin_catch", TIMING_CATCH },
+	{ "_Unwind_Find_FDE", TIMING_FIND },
 };
 
 static struct instr_plan_site *find_entry(const struct timed *timed, size_t func)

@@ -178,11 +178,11 @@ struct instr_thread {
  * struct instr_slabs - which slabs with times the process has; in frames, behind the
  *	table of threads
  * @start: address of a slab; 0: there are no more from here on
- * @len: bytes of its code; 0: it isn't there (any more)
+ * @len: bytes of its code; 0: it isn't there yet
  *
- * It is read with no lock, at any time: @start is written before @len, and only where @len
- * is 0. What finds no room is not known to who unwinds a stack that a signal in such a slab
- * has interrupted.
+ * Entries are added, @start first, and stay as they are: they are read with no lock, at any
+ * time. Where a slab finds no room, who unwinds a stack is not told of its code, and stops
+ * if a signal has interrupted that.
  */
 #define INSTR_SLABS		64
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Unwinding out of slabs: what the entry of _Unwind_Find_FDE goes to first. A copy of this
+ * lies in the unwind part of each slab.
+ *
+ * It is called from blocks as what is in timing.S is, with RDI: the address that is looked
+ * for, and RSI: where the caller wants to be told what begins where. If the address is in
+ * a slab the caller of _Unwind_Find_FDE gets its answer at once. Nothing is waited for or
+ * allocated: a handler may have interrupted anything.
+ */
+
+#include "timing.h"
+#include "unwinding.h"
+
+#define PAGE		4096
+/* The return to the block, RAX, red zone. */
+#define TO_CALLER	(8 + 8 + 128)
+
+	.section .rodata.unwind_holes, "a"
+unwind_holes:
+
+	.section .rodata
+	.balign 16
+	.globl unwind_find, unwind_find_end, unwind_holes, unwind_holes_end
+unwind_find:
+	push	%rcx
+	push	%rdx
+	push	%r8
+	push	%r9
+	push	%r10
+	lahf
+	seto	%al
+	push	%rax
+	mov	0x7fffffff(%rip), %r8
+	.pushsection .rodata.unwind_holes, "a"
+	.short	.Lhole - unwind_find - 4
+	.popsection
+.Lhole:
+	and	$-2, %r8
+	jz	4f
+	lea	TIMING_SLABS(%r8), %rcx
+	mov	$TIMING_NR_SLABS, %r10d
+1:	mov	(%rcx), %rdx
+	test	%rdx, %rdx
+	jz	4f
+	mov	%rdi, %rax
+	sub	%rdx, %rax
+	cmp	8(%rcx), %rax
+	jb	5f
+	add	$16, %rcx
+	dec	%r10d
+	jnz	1b
+4:	pop	%rax
+	add	$127, %al
+	sahf
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rdx
+	pop	%rcx
+	ret
+
+	/* RAX bytes behind the start of the slab RDX. */
+5:	mov	UNWIND_OF_SLAB(%rdx), %rcx
+	test	%rcx, %rcx
+	jz	4b
+	lea	(%rdx,%rcx), %r10
+	mov	%rax, %r9
+	sub	UNWIND_CELLS(%r10), %r9
+	jae	6f
+	cmp	%rcx, %rax
+	mov	UNWIND_SLOTS(%r10), %ecx
+	cmovae	UNWIND_OWN(%r10), %ecx
+	cmp	$PAGE, %rax
+	cmovb	UNWIND_COMMON(%r10), %ecx
+	lea	(%r10,%rcx), %rax
+	jmp	7f
+
+	/* R9 bytes behind the first cell. */
+6:	cmp	UNWIND_CELLS_LEN(%r10), %r9
+	jae	4b
+	shr	$UNWIND_CELL_BITS, %r9
+	mov	%r9, %rax
+	shl	$UNWIND_CELL_BITS, %rax
+	add	UNWIND_CELLS(%r10), %rax
+	add	%rdx, %rax
+	movzwl	UNWIND_OF_CELL(%rax), %ecx
+	test	%ecx, %ecx
+	jz	4b
+	add	%rcx, %rax
+	add	UNWIND_ASKED(%r10), %rdx
+	lock incq (%rdx,%r9,8)
+
+	/* RAX is the FDE; it says, 8 bytes behind its start, where it begins to be right. */
+7:	lock incq TIMING_LOOKUPS(%r8)
+	movslq	8(%rax), %rcx
+	lea	8(%rax,%rcx), %rcx
+	movq	$0, (%rsi)
+	movq	$0, 8(%rsi)
+	mov	%rcx, 16(%rsi)
+	lea	8(%rsp), %rsp
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rdx
+	pop	%rcx
+	lea	TO_CALLER(%rsp), %rsp
+	ret
+unwind_find_end:
+
+	.section .rodata.unwind_holes, "a"
+unwind_holes_end:
+
+	.section .note.GNU-stack,"",@progbits

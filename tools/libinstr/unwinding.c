@@ -1,0 +1,590 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unwinding out of slabs.
+ *
+ * Code that stands for other code, slots and blocks, is described as a frame that was
+ * interrupted where the original would be: its caller is the original address, with the
+ * registers as they are there, and what the file says about that address goes on from
+ * there, landing pads included. Nothing that is known to the file has to be read. Our
+ * routines are described as what they are.
+ *
+ * A slab is the same bytes at any address, and so are descriptions: the original address is
+ * computed from RIP, by way of what a cell's head says. The CFA of such a frame is
+ * RSP + 1, as no frame of the program has that: libgcc takes two with one CFA for the same.
+ */
+
+#include "unwinding.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "block.h"
+#include "clean.h"
+#include "err.h"
+#include "reloc.h"
+#include "slab.h"
+#include "stack.h"
+#include "timing.h"
+
+#define PAGE 4096
+#define ENTRY_ALIGN 4
+#define POINTERS (DW_EH_PE_pcrel | DW_EH_PE_sdata4)
+#define RIP 16
+#define RSP 7
+
+_Static_assert(offsetof(struct instr_descriptor, unwind) == UNWIND_OF_SLAB &&
+	       offsetof(struct instr_cell, unwind) == UNWIND_OF_CELL &&
+	       sizeof(struct instr_cell) == 1 << UNWIND_CELL_BITS, "lookup.S");
+_Static_assert(offsetof(struct unwind_head, cells) == UNWIND_CELLS &&
+	       offsetof(struct unwind_head, cells_len) == UNWIND_CELLS_LEN &&
+	       offsetof(struct unwind_head, asked) == UNWIND_ASKED &&
+	       offsetof(struct unwind_head, common) == UNWIND_COMMON &&
+	       offsetof(struct unwind_head, slots) == UNWIND_SLOTS &&
+	       offsetof(struct unwind_head, own) == UNWIND_OWN &&
+	       sizeof(struct unwind_head) <= UNWIND_FIND_AT, "lookup.S");
+
+/* DWARF's numbers of registers. */
+static const uint8_t dwarf_register[STACK_REGISTERS] = {
+	0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15,
+};
+
+/* ---- numbers ------------------------------------------------------------------ */
+
+static void emit_u16(struct emit *emit, uint16_t value)
+{
+	emit_bytes(emit, &value, sizeof(value));
+}
+
+static void emit_u32(struct emit *emit, uint32_t value)
+{
+	emit_bytes(emit, &value, sizeof(value));
+}
+
+static void emit_uleb(struct emit *emit, uint64_t value)
+{
+	for (; value >= 0x80; value >>= 7)
+		emit_byte(emit, (uint8_t)(value | 0x80));
+	emit_byte(emit, (uint8_t)value);
+}
+
+/* Always 5 bytes: how long a description is does not depend on where code lies. */
+static void emit_sleb32(struct emit *emit, int64_t value)
+{
+	for (int i = 0; i < 4; i++, value >>= 7)
+		emit_byte(emit, (uint8_t)(value | 0x80));
+	emit_byte(emit, (uint8_t)(value & 0x7f));
+}
+
+static int64_t emit_here(const struct emit *emit)
+{
+	return emit->position + (int64_t)emit->len;
+}
+
+/* ---- entries ------------------------------------------------------------------ */
+
+/* Both return where the entry begins. */
+static size_t emit_cie_begin(struct emit *emit, const char *augmentation, int8_t data_align)
+{
+	size_t begin = emit->len;
+
+	emit_u32(emit, 0);			/* length, see emit_entry_end() */
+	emit_u32(emit, 0);
+	emit_byte(emit, 1);
+	emit_bytes(emit, augmentation, strlen(augmentation) + 1);
+	emit_byte(emit, 1);			/* of code */
+	emit_byte(emit, (uint8_t)(data_align & 0x7f));
+	emit_byte(emit, RIP);			/* the return address */
+	emit_byte(emit, 1);
+	emit_byte(emit, POINTERS);
+	return begin;
+}
+
+static size_t emit_fde_begin(struct emit *emit, int64_t cie, int64_t start, uint64_t len)
+{
+	size_t begin = emit->len;
+
+	emit_u32(emit, 0);
+	emit_u32(emit, (uint32_t)(emit_here(emit) - cie));
+	emit_u32(emit, (uint32_t)(start - emit_here(emit)));
+	emit_u32(emit, (uint32_t)len);
+	emit_byte(emit, 0);
+	return begin;
+}
+
+static void emit_entry_end(struct emit *emit, size_t begin)
+{
+	uint32_t len;
+
+	while ((emit->len - begin) % ENTRY_ALIGN)
+		emit_byte(emit, DW_CFA_nop);
+	len = (uint32_t)(emit->len - begin - sizeof(len));
+	if (emit->bytes)
+		memcpy(emit->bytes + begin, &len, sizeof(len));
+}
+
+/* An expression, as long as it says; the rule for RIP is its value. */
+static void emit_rip_rule(struct emit *emit, const void *expression, size_t len)
+{
+	emit_byte(emit, DW_CFA_val_expression);
+	emit_byte(emit, RIP);
+	emit_uleb(emit, len);
+	emit_bytes(emit, expression, len);
+}
+
+/* ---- what stands for other code ----------------------------------------------- */
+
+/* What is on top is 4 bytes of a signed number. */
+#define OP_SIGNED						\
+	DW_OP_const1u, 32, DW_OP_shl, DW_OP_const1u, 32, DW_OP_shra
+/* What is on top is the address of a displacement to what is wanted. */
+#define OP_FOLLOW						\
+	DW_OP_dup, DW_OP_deref_size, 4, OP_SIGNED, DW_OP_plus
+/* The start of the cell that RIP is in. */
+#define OP_CELL							\
+	DW_OP_breg16, 0, DW_OP_const2s,				\
+	(uint8_t)-sizeof(struct instr_cell),			\
+	(uint8_t)(-sizeof(struct instr_cell) >> 8), DW_OP_and
+
+#define CELL_SITE_AT	offsetof(struct instr_cell, site_at)
+#define CELL_CODE_AT	offsetof(struct instr_cell, code)
+#define SLEB(value)	((uint8_t)((value) & 0x7f))	/* of what is in [-64, 64) */
+
+/* In the beginning, unless it says otherwise: RSP as it is, at the site's start. */
+static void emit_place_cie(struct emit *emit)
+{
+	static const uint8_t rsp[] = { DW_CFA_def_cfa, RSP, 1, DW_CFA_val_offset, RSP, 1 };
+	static const uint8_t site[] = {
+		OP_CELL, DW_OP_plus_uconst, CELL_SITE_AT, OP_FOLLOW,
+	};
+	size_t begin = emit_cie_begin(emit, "zRS", -1);
+
+	emit_bytes(emit, rsp, sizeof(rsp));
+	emit_rip_rule(emit, site, sizeof(site));
+	emit_entry_end(emit, begin);
+}
+
+/* Slots: the jump there leads to the block of the site. */
+static void emit_slots(struct emit *emit, int64_t cie, int64_t start, uint64_t len)
+{
+	static const uint8_t site[] = {
+		DW_OP_breg16, 1, DW_OP_deref_size, 4, OP_SIGNED,
+		DW_OP_breg16, SLEB(5 + (int)CELL_SITE_AT - (int)CELL_CODE_AT), DW_OP_plus,
+		OP_FOLLOW,
+	};
+	size_t begin = emit_fde_begin(emit, cie, start, len);
+
+	emit_rip_rule(emit, site, sizeof(site));
+	emit_entry_end(emit, begin);
+}
+
+/* ---- rows --------------------------------------------------------------------- */
+
+struct rows {
+	struct emit *emit;
+	uint32_t at;		/* of the last row, in the code that is described */
+	struct stack stack;
+	int32_t base;		/* from the CFA down to where RSP is at depth 0 */
+	int32_t align;
+};
+
+static void emit_advance(struct rows *rows, uint32_t at)
+{
+	uint32_t delta = at - rows->at;
+
+	if (!delta)
+		return;
+	if (delta < 0x40) {
+		emit_byte(rows->emit, (uint8_t)(DW_CFA_advance_loc | delta));
+	} else if (delta < 0x100) {
+		emit_byte(rows->emit, DW_CFA_advance_loc1);
+		emit_byte(rows->emit, (uint8_t)delta);
+	} else {
+		emit_byte(rows->emit, DW_CFA_advance_loc2);
+		emit_u16(rows->emit, (uint16_t)delta);
+	}
+	rows->at = at;
+}
+
+static void emit_saved(struct rows *rows, unsigned int reg, int32_t depth)
+{
+	uint8_t number = dwarf_register[reg];
+
+	if (!depth) {
+		emit_byte(rows->emit, DW_CFA_restore | number);
+		return;
+	}
+	emit_byte(rows->emit, DW_CFA_offset | number);
+	emit_uleb(rows->emit, (uint64_t)((depth + rows->base) / rows->align));
+}
+
+/* From @at on the stack is as @stack says. */
+static void emit_row(struct rows *rows, uint32_t at, const struct stack *stack)
+{
+	if (stack_equal(&rows->stack, stack))
+		return;
+	emit_advance(rows, at);
+	if (stack->depth != rows->stack.depth) {
+		emit_byte(rows->emit, DW_CFA_def_cfa_offset);
+		emit_uleb(rows->emit, (uint64_t)(stack->depth + rows->base));
+	}
+	for (unsigned int i = 0; i < STACK_REGISTERS; i++) {
+		if (stack->saved[i] != rows->stack.saved[i])
+			emit_saved(rows, i, stack->saved[i]);
+	}
+	rows->stack = *stack;
+}
+
+/* ---- blocks ------------------------------------------------------------------- */
+
+struct block_walk {
+	struct rows rows;
+	const uint8_t *block;
+	int64_t cell, site;	/* positions */
+};
+
+/*
+ * From @at on, RIP is @old bytes behind the site's start: at the end of one instruction
+ * that stands for another, or anywhere in several.
+ */
+static void emit_origin(struct block_walk *walk, uint32_t at, uint8_t old, bool one)
+{
+	struct emit *emit = walk->rows.emit;
+	int64_t origin = walk->site + old;
+	uint8_t bytes[16];
+	struct emit expression = { .bytes = bytes };
+
+	if (one) {
+		emit_byte(&expression, DW_OP_breg16);
+		emit_sleb32(&expression, origin - walk->cell - (int64_t)CELL_CODE_AT - at);
+	} else {
+		static const uint8_t cell[] = { OP_CELL };
+
+		emit_bytes(&expression, cell, sizeof(cell));
+		emit_byte(&expression, DW_OP_const4s);
+		emit_u32(&expression, (uint32_t)(origin - walk->cell));
+		emit_byte(&expression, DW_OP_plus);
+	}
+	emit_advance(&walk->rows, at);
+	emit_rip_rule(emit, bytes, expression.len);
+}
+
+/* Bytes of the block from @at to @end do what the instruction @old bytes into the site did. */
+static void walk_block(struct block_walk *walk, uint32_t at, uint32_t end, uint8_t old)
+{
+	struct stack stack = { 0 };
+	struct insn insn;
+
+	if (at < end && old && insn_decode_flow(walk->block + at, end - at, &insn))
+		emit_origin(walk, at, old, at + insn.len == end);
+	while (at < end && insn_decode(walk->block + at, end - at, &insn)) {
+		emit_row(&walk->rows, at, &stack);
+		stack_step(&stack, &insn, walk->block + at);
+		at += insn.len;
+	}
+}
+
+/* Behind the routine, whose length is the same everywhere. */
+static size_t place_cie_at(void)
+{
+	return (UNWIND_FIND_AT + (size_t)(unwind_find_end - unwind_find) + ENTRY_ALIGN - 1) &
+	       ~(size_t)(ENTRY_ALIGN - 1);
+}
+
+static int64_t place_cie(const struct instr_plan *plan)
+{
+	return plan->slab_start + (int64_t)(plan->unwind + place_cie_at());
+}
+
+static void emit_block(struct emit *emit, const struct instr_plan_site *site, int64_t cie,
+		       int64_t cell, const uint8_t *block)
+{
+	struct block_walk walk = {
+		.rows = { .emit = emit, .base = 1, .align = 1 },
+		.block = block,
+		.cell = cell,
+		.site = (int64_t)site->offset,
+	};
+	size_t begin = emit_fde_begin(emit, cie, cell + (int64_t)CELL_CODE_AT, site->block_len);
+	uint32_t at = site->displaced_at;
+
+	walk_block(&walk, 0, at, 0);
+	for (size_t i = 0; i < site->nr_moved; i++) {
+		const struct instr_moved *moved = &site->moved[i];
+
+		at = moved->new_at + moved->new_len;
+		walk_block(&walk, moved->new_at, at, moved->old_at);
+	}
+	walk_block(&walk, at, site->block_len, site->window_len);
+	emit_entry_end(emit, begin);
+}
+
+static size_t cell_fde_at(const struct instr_plan_site *site)
+{
+	return (CELL_CODE_AT + site->block_len + ENTRY_ALIGN - 1) & ~(size_t)(ENTRY_ALIGN - 1);
+}
+
+size_t unwind_cell_len(const struct instr_plan_site *site)
+{
+	static const struct machine machine = { .shards = 1 };
+	/* Nothing else is as near as a block's own code. */
+	const struct block_places nowhere = { .machine = &machine };
+	uint8_t block[2 * INSTR_BLOCK_MAX];
+	struct emit code = { .bytes = block, .position = 1 << 20 };
+	struct emit measure = { .len = cell_fde_at(site) };
+
+	if (site->block_len > sizeof(((struct instr_cell *)NULL)->code))
+		return SIZE_MAX;
+	block_emit(&code, site, &nowhere);
+	emit_block(&measure, site, 0, 0, block);
+	return measure.len;
+}
+
+void unwind_fill_cell(const struct instr_plan *plan, const struct instr_plan_site *site,
+		      struct instr_cell *cell)
+{
+	int64_t position = site->block - (int64_t)CELL_CODE_AT;
+	struct emit emit = {
+		.bytes = (uint8_t *)cell,
+		.len = cell_fde_at(site),
+		.position = position,
+	};
+
+	cell->site_at = (int32_t)((int64_t)site->offset - position - (int64_t)CELL_SITE_AT);
+	if (unwind_cell_len(site) > sizeof(*cell))
+		return;
+	cell->unwind = (uint16_t)cell_fde_at(site);
+	emit_block(&emit, site, place_cie(plan), position, cell->code);
+}
+
+/* ---- routines ----------------------------------------------------------------- */
+
+/* Code that is called, and what the stack is before each instruction of it. */
+struct routines {
+	const uint8_t *bytes;
+	uint32_t len;
+	bool *is_known;
+	struct stack *stack;
+	uint32_t *todo;		/* starts of instructions whose stack is known */
+	uint32_t nr_todo;
+};
+
+static bool routines_init(struct routines *routines, const uint8_t *bytes, uint32_t len)
+{
+	*routines = (struct routines){
+		.bytes = bytes,
+		.len = len,
+		.is_known = calloc(len, sizeof(bool)),
+		.stack = calloc(len, sizeof(struct stack)),
+		.todo = calloc(len, sizeof(uint32_t)),
+	};
+	return routines->is_known && routines->stack && routines->todo;
+}
+
+static void routines_exit(struct routines *routines)
+{
+	free(routines->is_known);
+	free(routines->stack);
+	free(routines->todo);
+}
+
+/* It doesn't matter on which way somebody got there. */
+static void routines_add(struct routines *routines, int64_t at, const struct stack *stack)
+{
+	if (at < 0 || at >= routines->len || routines->is_known[at])
+		return;
+	routines->is_known[at] = true;
+	routines->stack[at] = *stack;
+	routines->todo[routines->nr_todo++] = (uint32_t)at;
+}
+
+static void routines_follow(struct routines *routines, uint32_t at)
+{
+	static const struct stack entry;
+	struct stack stack = routines->stack[at];
+	struct insn insn;
+
+	if (!insn_decode(routines->bytes + at, routines->len - at, &insn))
+		return;
+	if (insn.kind == INSN_CALL)
+		routines_add(routines, at + insn.target, &entry);
+	else
+		stack_step(&stack, &insn, routines->bytes + at);
+	if (insn.kind == INSN_JMP || insn.kind == INSN_JCC || insn.kind == INSN_LOOP)
+		routines_add(routines, at + insn.target, &stack);
+	if (!insn_is_terminal(&insn))
+		routines_add(routines, at + insn.len, &stack);
+}
+
+/*
+ * Whatever nothing of ours leads to is called from elsewhere. What is out of line lies
+ * behind all that leads to it, and between routines there is nothing, or zeros.
+ */
+static void routines_follow_all(struct routines *routines)
+{
+	static const struct stack entry;
+	struct insn insn;
+
+	for (uint32_t at = 0; at < routines->len; at += insn.len) {
+		insn.len = 1;
+		if (!routines->bytes[at] && !routines->is_known[at])
+			continue;
+		routines_add(routines, at, &entry);
+		while (routines->nr_todo)
+			routines_follow(routines, routines->todo[--routines->nr_todo]);
+		if (!insn_decode(routines->bytes + at, routines->len - at, &insn))
+			insn.len = 1;
+	}
+}
+
+/* The @len bytes of code at @bytes, which will lie at @start. */
+static int emit_routines(struct emit *emit, int64_t cie, int64_t start, const uint8_t *bytes,
+			 size_t len, struct instr_err *err)
+{
+	struct rows rows = { .emit = emit, .base = 8, .align = 8 };
+	struct routines routines;
+	size_t begin;
+
+	if (!routines_init(&routines, bytes, (uint32_t)len)) {
+		routines_exit(&routines);
+		return err_memory(err);
+	}
+	routines_follow_all(&routines);
+	begin = emit_fde_begin(emit, cie, start, len);
+	for (uint32_t at = 0; at < len; at++) {
+		if (routines.is_known[at])
+			emit_row(&rows, at, &routines.stack[at]);
+	}
+	emit_entry_end(emit, begin);
+	routines_exit(&routines);
+	return 0;
+}
+
+static void emit_routine_cie(struct emit *emit)
+{
+	static const uint8_t called[] = {
+		DW_CFA_def_cfa, RSP, 8, DW_CFA_offset | RIP, 1,
+	};
+	size_t begin = emit_cie_begin(emit, "zR", -8);
+
+	emit_bytes(emit, called, sizeof(called));
+	emit_entry_end(emit, begin);
+}
+
+/* ---- the unwind part ---------------------------------------------------------- */
+
+/* All descriptions but those of cells; @head tells how far they are from position @part. */
+static int emit_common(struct emit *emit, const struct instr_plan *plan, const uint8_t *page,
+		       int64_t part, struct unwind_head *head, struct instr_err *err)
+{
+	int64_t own = plan->slab_start + (int64_t)plan->unwind + UNWIND_FIND_AT;
+	int64_t cie = emit_here(emit);
+	int code;
+
+	emit_place_cie(emit);
+	head->slots = (uint32_t)(emit_here(emit) - part);
+	emit_slots(emit, cie, plan->slab_start + PAGE, plan->unwind - PAGE);
+	cie = emit_here(emit);
+	emit_routine_cie(emit);
+	head->common = (uint32_t)(emit_here(emit) - part);
+	code = emit_routines(emit, cie, plan->slab_start + SLAB_GATE_AT, page + SLAB_GATE_AT,
+			     PAGE - SLAB_GATE_AT, err);
+	if (code)
+		return code;
+	head->own = (uint32_t)(emit_here(emit) - part);
+	return emit_routines(emit, cie, own, unwind_find,
+			     (size_t)(unwind_find_end - unwind_find), err);
+}
+
+static void fill_find(const struct instr_plan *plan, uint8_t *bytes)
+{
+	int64_t data = plan->slab_start + (int64_t)plan->code_len;
+
+	memcpy(bytes, unwind_find, (size_t)(unwind_find_end - unwind_find));
+	for (const uint16_t *hole = unwind_holes; hole < unwind_holes_end; hole++) {
+		struct emit emit = {
+			.bytes = bytes + *hole,
+			.position = plan->slab_start + (int64_t)plan->unwind +
+				    UNWIND_FIND_AT + *hole,
+		};
+
+		emit_relative(&emit, data + (int64_t)offsetof(struct instr_control, frames), 0);
+	}
+}
+
+int unwind_fill(const struct instr_plan *plan, const uint8_t *page, uint8_t *bytes,
+		struct instr_err *err)
+{
+	struct unwind_head head = {
+		.cells = plan->cells,
+		.cells_len = plan->nr_cells * sizeof(struct instr_cell),
+		.asked = instr_plan_len(plan) - unwind_asked_len(plan),
+	};
+	int64_t part = plan->slab_start + (int64_t)plan->unwind;
+	struct emit emit = { .position = part, .len = place_cie_at() };
+	int code = emit_common(&emit, plan, page, part, &head, err);
+
+	if (code)
+		return code;
+	if (emit.len > UNWIND_LEN)
+		return instr_fail(err, -E2BIG, "descriptions of %zu bytes", emit.len);
+	emit = (struct emit){ .bytes = bytes, .position = part, .len = place_cie_at() };
+	code = emit_common(&emit, plan, page, part, &head, err);
+	fill_find(plan, bytes + UNWIND_FIND_AT);
+	memcpy(bytes, &head, sizeof(head));
+	return code;
+}
+
+/* ---- the other way ------------------------------------------------------------ */
+
+static int emit_image(struct emit *emit, const struct instr_plan *plan, struct instr_err *err)
+{
+	struct unwind_head head;
+	int64_t cie = emit_here(emit);
+	int code = emit_common(emit, plan, plan->chunk[0].bytes, cie, &head, err);
+
+	for (size_t i = 0; i < plan->nr && !code; i++) {
+		const struct instr_plan_site *site = &plan->site[i];
+
+		if (site->how != INSTR_HOW_REFUSED)
+			emit_block(emit, site, cie, site->block - (int64_t)CELL_CODE_AT,
+				   instr_plan_block(plan, site));
+	}
+	emit_u32(emit, 0);
+	return code;
+}
+
+int unwind_image(const struct instr_plan *plan, int64_t position, uint8_t **ret, size_t *len,
+		 struct instr_err *err)
+{
+	struct emit emit = { .position = position };
+	int code = emit_image(&emit, plan, err);
+
+	if (code)
+		return code;
+	*len = emit.len;
+	*ret = calloc(emit.len, 1);
+	if (!*ret)
+		return err_memory(err);
+	emit = (struct emit){ .bytes = *ret, .position = position };
+	return emit_image(&emit, plan, err);
+}
+
+/* ---- who was asked for -------------------------------------------------------- */
+
+uint64_t unwind_asked_len(const struct instr_plan *plan)
+{
+	return (plan->nr_cells * sizeof(uint64_t) + PAGE - 1) & -(uint64_t)PAGE;
+}
+
+uint64_t unwind_asked(const struct instr_plan *plan, const struct instr_plan_site *site,
+		      const void *times)
+{
+	uint64_t asked;
+
+	if (site->how == INSTR_HOW_REFUSED)
+		return 0;
+	memcpy(&asked, (const uint8_t *)times + plan->times_len - unwind_asked_len(plan) +
+	       (site->cell - 1) * sizeof(asked), sizeof(asked));
+	return asked;
+}
