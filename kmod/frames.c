@@ -17,8 +17,10 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/shmem_fs.h>
+#include <linux/uaccess.h>
 #include <uapi/linux/fcntl.h>
 
+#include "overlay.h"
 #include "slab.h"
 #include "space.h"
 #include "thread.h"
@@ -141,6 +143,36 @@ int instr_frames_map(struct instr_space *space, u64 len)
 	}
 	space->frames_len = len;
 	return 0;
+}
+
+/* ---- what is said in them -------------------------------------------------------- */
+
+/* Who reads finds a length that is not 0 only behind the start that belongs to it. */
+static int entry_write(struct instr_slabs __user *table, u32 nr, u64 start, u64 len)
+{
+	int err = put_user(start, &table->slab[nr].start);
+
+	barrier();
+	return err ?: put_user(len, &table->slab[nr].len);
+}
+
+void instr_frames_tell_slabs(struct instr_space *space)
+{
+	struct instr_slabs __user *table =
+		u64_to_user_ptr(space->frames + INSTR_THREADS_LEN);
+	struct instr_slab *slab;
+	u32 nr = 0;
+
+	list_for_each_entry(slab, &space->slabs, node) {
+		if (!slab->overlay->frames_len)
+			continue;
+		/* The process may have removed them. */
+		if (nr == INSTR_SLABS ||
+		    entry_write(table, nr, slab->base + slab->overlay->slab_start,
+				slab->overlay->code->code_len))
+			return;
+		nr++;
+	}
 }
 
 /* ---- the file -------------------------------------------------------------------- */

@@ -18,6 +18,12 @@ int instr_frames_map(struct instr_space *space, u64 len);
 /* They belong to nobody now, and another session may take them. */
 void instr_frames_release(struct instr_space *space);
 
+/*
+ * Says in them which slabs with times the space has, as far as there is room. In the
+ * space's address space.
+ */
+void instr_frames_tell_slabs(struct instr_space *space);
+
 /* What they are mappings of. */
 const struct file *instr_frames_file(void);
 

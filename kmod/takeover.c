@@ -151,6 +151,8 @@ static int space_map_slab(struct instr_space *space, struct instr_overlay *overl
 		instr_data_frames(&slab->data, space->control.frames);
 	list_add_tail(&slab->node, &space->slabs);
 	spin_unlock(&space->lock);
+	if (overlay->frames_len)
+		instr_frames_tell_slabs(space);
 	return 0;
 }
 

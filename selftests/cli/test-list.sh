@@ -135,7 +135,7 @@ prints "... its times" 0 '^  record  '
 for place in "xmalloc+$inside" malloc@plt malloc@got stderr@ptr; do
 	for verb in list plan; do
 		ctl $verb -T -f "$place" /bin/bash
-		says "$verb --time: $place is no function" 1 'only whole functions can be timed'
+		says "$verb --time: $place is no function" 1 'only whole functions have exits'
 	done
 done
 

@@ -48,7 +48,7 @@ says "--time: no pattern" 2 'which functions'
 for place in xmalloc+1 malloc@plt malloc@got stderr@ptr 0x40@ptr '*@plt'; do
 	ctl stat -T -f xmalloc -f "$place" -- /bin/bash -c 'echo ran'
 	[ "$status" = 125 ] && [ -z "$out" ] &&
-		grep -qE 'only whole functions can be timed|is within an instruction' <<<"$err"
+		grep -qE 'only whole functions have exits|is within an instruction' <<<"$err"
 	report $? "--time: $place is no function"
 done
 ctl stat -T -f malloc@got -- /bin/bash

@@ -705,6 +705,26 @@ TEST_F(times, frames_are_kept_after_the_end)
 	EXPECT_EQ(0, self->table[0].fs_base);
 }
 
+/* Who unwinds a stack in the process looks there. */
+TEST_F(times, frames_say_which_slabs_there_are)
+{
+	struct instr_slabs slabs;
+
+	for (int i = 0; i < 2; i++) {
+		struct instr_times_read arg = { 0 };
+
+		START();
+		arg = read_args(&self->slab, &slabs, sizeof(slabs));
+		arg.overlay_id = 0;
+		arg.offset = INSTR_THREADS_LEN;
+		ASSERT_EQ(0, ioctl(self->slab.fd, INSTR_TIMES_READ, &arg));
+		EXPECT_EQ(self->times - 3 * PAGE, slabs.slab[0].start);
+		EXPECT_EQ(PAGE, slabs.slab[0].len);
+		EXPECT_EQ(0, slabs.slab[1].start | slabs.slab[1].len);
+		slab_reopen(&self->slab);
+	}
+}
+
 TEST_F(times, are_kept_after_a_violent_end)
 {
 	START();
@@ -842,6 +862,11 @@ TEST_F(times, two_sessions_in_a_process)
 
 /* ---- threads --------------------------------------------------------------------- */
 
+static bool is_entry(const struct instr_thread *thread)
+{
+	return thread->fs_base && !(thread->fs_base & INSTR_THREAD_LEFT);
+}
+
 /* Entries of threads in the table; waits until there are @nr. */
 static int wait_entries(const struct slab *slab, struct instr_thread *table, int nr)
 {
@@ -854,7 +879,7 @@ static int wait_entries(const struct slab *slab, struct instr_thread *table, int
 			return -1;
 		found = 0;
 		for (int i = 0; i < INSTR_THREADS; i++)
-			found += table[i].fs_base > INSTR_THREAD_LEFT && table[i].slab[0];
+			found += is_entry(&table[i]) && table[i].slab[0];
 	}
 	return found;
 }
@@ -996,7 +1021,7 @@ TEST_F(times, entries_of_ended_threads_are_left)
 	ASSERT_EQ(3, threads(&self->slab, after, 8));
 	read_table(&self->slab, self->table);
 	for (int i = 0; i < INSTR_THREADS; i++) {
-		if (old[i].fs_base <= INSTR_THREAD_LEFT || old[i].fs_base == before[0])
+		if (!is_entry(&old[i]) || old[i].fs_base == before[0])
 			continue;
 		if (is_listed(after, 3, old[i].fs_base)) {
 			again++;
@@ -1011,8 +1036,7 @@ TEST_F(times, entries_of_ended_threads_are_left)
 	ORDER(entry, 1);
 	ASSERT_LE(2, wait_entries(&self->slab, self->table, 2));
 	for (int i = 0; i < INSTR_THREADS; i++)
-		if (self->table[i].fs_base && !(self->table[i].fs_base & INSTR_THREAD_LEFT) &&
-		    self->table[i].fs_base != before[0])
+		if (is_entry(&self->table[i]) && self->table[i].fs_base != before[0])
 			EXPECT_LT(old[i].born, self->table[i].born);
 	puppet_ask(&self->puppet, "idle");
 	munmap(old, INSTR_THREADS_LEN);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A program whose functions end in all the ways there are; to be timed. The last thing
- * it does says its argument: "exit", "exec", or "wait", which is for a process that is
- * attached to: it goes on at each line that it reads.
+ * it does says its argument: "exit", "exec", "storm", or "wait", which is for a process
+ * that is attached to: it goes on at each line that it reads.
  */
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define TIMED __attribute__((noinline, noclone))
@@ -100,6 +102,39 @@ static void jumps(void)
 	}
 }
 
+TIMED long ends_stormed(long value)
+{
+	__asm__ volatile("nop; nop; nop; nop; nop");
+	return 3 * value;
+}
+
+static volatile long handled;
+
+TIMED void ends_handler(int number)
+{
+	ends_stormed(number);
+	handled++;
+}
+
+TIMED void ends_round(void)
+{
+	for (long i = 0; i < 1000; i++)
+		ends_stormed(i);
+	__asm__ volatile("");
+}
+
+/* 10 kHz of signals, for a second if there are as many. */
+static void storm(void)
+{
+	const struct itimerval every = { { 0, 100 }, { 0, 100 } }, never = { { 0, 0 }, { 0, 0 } };
+
+	signal(SIGALRM, ends_handler);
+	setitimer(ITIMER_REAL, &every, NULL);
+	while (handled < 10000)
+		ends_round();
+	setitimer(ITIMER_REAL, &never, NULL);
+}
+
 static void wait_for_line(void)
 {
 	char line[80];
@@ -122,6 +157,8 @@ int main(int argc, char **argv)
 		ends_outer();
 	jumps();
 	threads();
+	if (!strcmp(how, "storm"))
+		storm();
 	if (!strcmp(how, "exit"))
 		ends_process();
 	if (!strcmp(how, "exec"))

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A function that is left by an exception, and one that catches it; to be timed. */
+/*
+ * A function that is left by an exception, and one that catches it; to be timed. With an
+ * argument one that faults, and a handler that throws.
+ */
+#include <csignal>
 #include <cstdio>
 
 extern "C" __attribute__((noinline, noclone)) void throw_it(int value)
@@ -19,9 +23,44 @@ extern "C" __attribute__((noinline, noclone)) int throw_catch(int value)
 	return 0;
 }
 
-int main()
+extern "C" __attribute__((noinline, noclone)) int throw_faults(volatile int *at)
 {
+	int value = *at;
+
+	__asm__ volatile("");
+	return value;
+}
+
+static void on_fault(int)
+{
+	throw 7;
+}
+
+static int catch_fault()
+{
+	try {
+		return throw_faults(reinterpret_cast<volatile int *>(8));
+	} catch (int caught) {
+		return caught;
+	}
+}
+
+static int faults()
+{
+	struct sigaction action = {};
 	int sum = 0;
+
+	action.sa_handler = on_fault;
+	action.sa_flags = SA_NODEFER;
+	sigaction(SIGSEGV, &action, nullptr);
+	for (int i = 0; i < 100; i++)
+		sum += catch_fault();
+	return sum;
+}
+
+int main(int argc, char **)
+{
+	int sum = argc > 1 ? faults() : 0;
 
 	for (int i = 0; i < 10; i++)
 		sum += throw_catch(i);

@@ -34,7 +34,7 @@ static const struct verb {
 	  "functions of a file, and how they can be instrumented", help_list },
 	{ "plan", cmd_plan, "[-j] [-T] [-f GLOB]... FILE",
 	  "what would be changed in memory, without doing it", help_plan },
-	{ "stat", cmd_stat, "[-T] -f [FILE:]GLOB... [-p PID | -- CMD...]",
+	{ "stat", cmd_stat, "[-x | -T] -f [FILE:]GLOB... [-p PID | -- CMD...]",
 	  "count calls of functions, or time them", help_stat },
 	{ "show", cmd_show, "[-j] [sessions | overlays | spaces]",
 	  "what is instrumented now", help_show },

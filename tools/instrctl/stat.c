@@ -30,7 +30,7 @@ const char help_stat[] =
 	"  -f NAME@got, -f NAME@ptr  calls through an import's slot, or a variable that\n"
 	"                            holds a pointer; NAME+OFFSET@ptr, 0xADDR@ptr\n"
 	"  -x, --exits               count returns, too; whole functions only\n"
-	"  -T, --time                and how long they took, and every other way to leave them\n"
+	"  -T, --time                and how long they took, and all other ways to end\n"
 	"  -p, --pid PID             count in a process that runs\n"
 	"  -t, --timeout SECONDS     stop counting then; CMD goes on\n"
 	"  -a, --all                 rows also for functions that were not called\n"

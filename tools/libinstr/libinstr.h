@@ -159,6 +159,7 @@ enum instr_reason {
 	INSTR_REASON_SUMMED,	/* the program sums it up, to see whether it is changed */
 	/* refused where exits are of interest: */
 	INSTR_REASON_SHARED,	/* its end is that of another function, too */
+	INSTR_REASON_STACK,	/* of Go: there may be no room on the stack */
 	INSTR_REASON_EXITS,	/* from here on: not all of its exits are known, see exits.h */
 	INSTR_REASON_MAX = INSTR_REASON_EXITS + 32,
 };
@@ -231,7 +232,7 @@ struct instr_plan_site {
 	/* The text: @patch_len bytes change, @window_len bytes are displaced. */
 	uint8_t patch_len, window_len;
 	uint8_t nr_moved;
-	uint8_t far;		/* bit n: the instruction at byte n refers too far for 32 bits */
+	uint32_t far;		/* bit n: the instruction at byte n refers too far for 32 bits */
 	bool fragile;		/* see INSTR_SITE_FRAGILE */
 	bool flags_live;	/* the interceptor must keep the flags */
 	bool callee_flags_dead;	/* what is called directly in the window ignores them */

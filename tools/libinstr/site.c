@@ -42,12 +42,13 @@ struct entry {
 	uint64_t size;			/* of the function */
 	uint64_t next;			/* where the next one begins */
 	uint8_t nr;
-	uint8_t at[INSTR_SITE_MAX];
-	struct insn insn[INSTR_SITE_MAX];
+	uint8_t at[INSTR_MOVED_MAX];
+	struct insn insn[INSTR_MOVED_MAX];
 	enum instr_reason stop;		/* why there are no more */
-	uint8_t boundaries;		/* where an instruction begins */
+	uint8_t boundaries;		/* where an instruction begins, as far as a patch reaches */
 	uint8_t targets;		/* where the function branches to */
-	uint8_t far;			/* where an instruction refers too far for 32 bits */
+	uint32_t far;			/* where an instruction refers too far for 32 bits */
+	unsigned int reach;		/* what must be displaced */
 };
 
 /* ---- decoding --------------------------------------------------------------- */
@@ -87,13 +88,13 @@ static bool entry_add(const struct site_text *text, struct entry *entry,
 					  (int64_t)entry->offset + at, text->lowest,
 					  text->highest);
 
-	if (how == RELOC_IMPOSSIBLE)
+	if (how == RELOC_IMPOSSIBLE || entry->nr == INSTR_MOVED_MAX)
 		return false;
 	entry->at[entry->nr] = at;
 	entry->insn[entry->nr] = *insn;
 	entry->nr++;
-	entry->boundaries |= (uint8_t)(1 << at);
-	entry->far |= (uint8_t)((how == RELOC_FAR) << at);
+	entry->boundaries |= (uint8_t)(1U << at);
+	entry->far |= (uint32_t)(how == RELOC_FAR) << at;
 	return true;
 }
 
@@ -108,10 +109,11 @@ static uint8_t entry_end(const struct entry *entry)
 /* Adds the instructions behind the first, which is there. */
 static void entry_decode(const struct site_text *text, struct entry *entry)
 {
+	unsigned int end = entry->reach > INSTR_SITE_MAX ? entry->reach : INSTR_SITE_MAX;
 	struct insn insn;
 	uint8_t at;
 
-	for (at = entry_end(entry); at < INSTR_SITE_MAX; at = entry_end(entry)) {
+	for (at = entry_end(entry); at < end; at = entry_end(entry)) {
 		if (at >= entry->next)
 			entry->stop = INSTR_REASON_NEIGHBOUR;
 		else if (!insn_decode(entry->code + at, entry->code_len - at, &insn))
@@ -211,7 +213,7 @@ static enum instr_reason jump_reason(const struct site_text *text, const struct 
 	/* The first instruction alone may reach into the next function. */
 	if (entry->next < len || entry->next < entry->insn[0].len)
 		return INSTR_REASON_NEIGHBOUR;
-	if (entry_end(entry) < len)
+	if (entry_end(entry) < len || entry_end(entry) < entry->reach)
 		return entry->stop;
 	if (entry->offset % PAGE + len > PAGE)
 		return INSTR_REASON_PAGE;
@@ -324,9 +326,10 @@ static bool window_returns(const struct entry *entry, size_t nr)
 
 static void site_set_window(const struct entry *entry, struct instr_plan_site *site)
 {
+	unsigned int reach = site->how == INSTR_HOW_JUMP ? entry->reach : 0;
 	uint8_t nr = 0, end = 0;
 
-	for (; end < site->patch_len; nr++) {
+	for (; end < site->patch_len || end < reach; nr++) {
 		end = (uint8_t)(entry->at[nr] + entry->insn[nr].len);
 		site->moved[nr] = (struct instr_moved){
 			.old_at = entry->at[nr],
@@ -337,7 +340,7 @@ static void site_set_window(const struct entry *entry, struct instr_plan_site *s
 			.operand_at = entry->insn[nr].operand_at,
 			.operand_on_stack = entry->insn[nr].operand_on_stack,
 		};
-		site->far |= entry->far & (uint8_t)(1 << entry->at[nr]);
+		site->far |= entry->far & 1U << entry->at[nr];
 	}
 	site->nr_moved = nr;
 	site->window_len = end;
@@ -476,12 +479,13 @@ void site_plan(const struct site_text *text, size_t func, struct instr_plan_site
 }
 
 void site_plan_inside(const struct site_text *text, struct instr_place place,
-		      uint8_t targets, struct instr_plan_site *site)
+		      uint8_t targets, unsigned int reach, struct instr_plan_site *site)
 {
 	struct entry entry;
 
 	if (!site_begin(text, place, &entry, site))
 		return;
+	entry.reach = reach;
 	entry_decode(text, &entry);
 	entry.targets = targets;
 	site_choose_patch(text, &entry, site);

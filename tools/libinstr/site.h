@@ -41,10 +41,12 @@ void site_plan(const struct site_text *text, size_t func, struct instr_plan_site
 
 /*
  * The same at another instruction of a function. @targets: where it may branch to, bits
- * for offsets from @place.
+ * for offsets from @place. @reach: as many bytes at least are displaced, though the patch
+ * may be shorter: nobody comes to the rest but from @place.
  */
+#define SITE_REACH_MAX 16
 void site_plan_inside(const struct site_text *text, struct instr_place place,
-		      uint8_t targets, struct instr_plan_site *site);
+		      uint8_t targets, unsigned int reach, struct instr_plan_site *site);
 
 /*
  * Plans an int3 at @place, for @reason. @place may be an entry, of which only the

@@ -360,7 +360,7 @@ uint64_t slab_layout(const struct instr_plan *plan)
 		const struct instr_plan_site *site = &plan->site[i];
 		const uint8_t kind[] = { site->how, site->flags_live, site->callee_flags_dead,
 					 site->returns, site->window_len, site->nr_moved,
-					 site->patch_len, site->calls, site->annex, site->far };
+					 site->patch_len, site->calls, site->annex, (uint8_t)site->far };
 		const int64_t place[] = { site->slot, site->block, site->slow,
 					  (int64_t)site->counter, (int64_t)site->offset };
 

@@ -19,6 +19,7 @@
 #include "clean.h"
 #include "err.h"
 #include "file.h"
+#include "go.h"
 #include "insn.h"
 #include "timing.h"
 
@@ -27,7 +28,7 @@
 int timed_init(struct timed *timed, const struct site_text *text, struct instr_file *file,
 	       struct instr_err *err)
 {
-	*timed = (struct timed){ .text = text };
+	*timed = (struct timed){ .text = text, .go = go_made(file) };
 	return exits_text_init(&timed->exits, file, err);
 }
 
@@ -58,6 +59,29 @@ static bool is_exit(const struct exits *exits, uint64_t vaddr)
 	size_t at = ARRAY_LOWER(exits->exit, exits->nr, .vaddr, vaddr);
 
 	return at < exits->nr && exits->exit[at].vaddr == vaddr;
+}
+
+/* A jump to the entry: the function begins once more, on another stack. */
+static bool begins_again(const struct exits *exits, const struct exit *exit)
+{
+	const struct exits_part *part = &exits->part[exit->part];
+	uint64_t at = exit->vaddr - part->start;
+	struct insn insn;
+
+	return exit->kind == EXIT_JUMP &&
+	       insn_decode_flow(part->code + at, part->size - at, &insn) &&
+	       exit->vaddr + (uint64_t)insn.target == exits->part[0].start;
+}
+
+static void drop_beginnings(struct exits *exits)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < exits->nr; i++) {
+		if (!begins_again(exits, &exits->exit[i]))
+			exits->exit[nr++] = exits->exit[i];
+	}
+	exits->nr = nr;
 }
 
 /*
@@ -114,8 +138,8 @@ static bool plan_jump(const struct timed *timed, const struct exits *exits,
 {
 	const struct exits_part *part = &exits->part[exit->part];
 
-	site_plan_inside(timed->text, place_at(timed, part, start),
-			 targets_behind(part, start), site);
+	site_plan_inside(timed->text, place_at(timed, part, start), targets_behind(part, start),
+			 (unsigned int)(exit->vaddr + exit->len - start), site);
 	return site->how == INSTR_HOW_JUMP && !calls_before(timed, site, exit) &&
 	       set_exits(timed, exits, site);
 }
@@ -132,7 +156,7 @@ static bool plan_before(const struct timed *timed, const struct exits *exits,
 	const struct exits_part *part = &exits->part[exit->part];
 	uint64_t end = exit->vaddr + exit->len;
 
-	for (uint64_t start = exit->vaddr; start >= floor && exit->vaddr - start < JUMP_LEN;
+	for (uint64_t start = exit->vaddr; start >= floor && end - start <= SITE_REACH_MAX;
 	     start--) {
 		if (!exits_is_boundary(part, start))
 			continue;
@@ -160,21 +184,28 @@ static void plan_exit(const struct timed *timed, const struct exits *exits,
 
 /* ---- a function --------------------------------------------------------------- */
 
-/* The entry and what lies in its window. */
+/* The entry, or where a function of Go goes on behind its look, and what is in the window. */
 static void plan_entry(const struct timed *timed, const struct exits *exits,
-		       struct instr_plan_site *site)
+		       unsigned int look_len, struct instr_plan_site *site)
 {
-	size_t func = exits->part[0].func;
+	const struct exits_part *part = &exits->part[0];
+	struct instr_place place = { part->func, look_len };
 
-	site_plan(timed->text, func, site);
+	if (look_len)
+		site_plan_inside(timed->text, place,
+				 targets_behind(part, part->start + look_len), 0, site);
+	else
+		site_plan(timed->text, part->func, site);
 	if (site->how == INSTR_HOW_REFUSED)
 		return;
 	site->enters = true;
-	if (set_exits(timed, exits, site))
-		return;
-	site_plan_trap(timed->text, (struct instr_place){ func, 0 }, INSTR_REASON_INSN, site);
-	site->enters = true;
-	set_exits(timed, exits, site);
+	if (!set_exits(timed, exits, site)) {
+		site_plan_trap(timed->text, place, INSTR_REASON_INSN, site);
+		site->enters = true;
+		set_exits(timed, exits, site);
+	}
+	/* It stands for the function. */
+	site->place.at = 0;
 }
 
 static int push(struct timed *timed, const struct instr_plan_site *site, struct instr_err *err)
@@ -236,14 +267,15 @@ static int add_exits(struct timed *timed, const struct exits *exits, size_t entr
 	return code;
 }
 
-static int add_sites(struct timed *timed, const struct exits *exits, struct instr_err *err)
+static int add_sites(struct timed *timed, const struct exits *exits, unsigned int look_len,
+		     struct instr_err *err)
 {
 	enum instr_reason refused = INSTR_REASON_NONE;
 	size_t entry = timed->nr, func = exits->part[0].func;
 	struct instr_plan_site site;
 	int code;
 
-	plan_entry(timed, exits, &site);
+	plan_entry(timed, exits, look_len, &site);
 	if (site.how == INSTR_HOW_REFUSED)
 		return push_refused(timed, func, site.reason, err);
 	code = push(timed, &site, err);
@@ -253,6 +285,26 @@ static int add_sites(struct timed *timed, const struct exits *exits, struct inst
 		return code;
 	timed->nr = entry;
 	return push_refused(timed, func, refused, err);
+}
+
+/* Code of C has frame descriptions, that of Go has none. */
+static bool is_go(const struct timed *timed, const struct exits_part *part)
+{
+	return timed->go && !cfi_frame(&timed->exits.cfi, part->start);
+}
+
+static int add_function(struct timed *timed, struct exits *exits, struct instr_err *err)
+{
+	const struct exits_part *part = &exits->part[0];
+	unsigned int look_len;
+
+	if (!is_go(timed, part))
+		return add_sites(timed, exits, 0, err);
+	look_len = go_look_len(part->code, part->size);
+	if (!look_len)
+		return push_refused(timed, part->func, INSTR_REASON_STACK, err);
+	drop_beginnings(exits);
+	return add_sites(timed, exits, look_len, err);
 }
 
 int timed_add(struct timed *timed, size_t func, struct instr_err *err)
@@ -266,7 +318,7 @@ int timed_add(struct timed *timed, size_t func, struct instr_err *err)
 	else if (reason)
 		code = push_refused(timed, func, INSTR_REASON_EXITS + reason, err);
 	else
-		code = add_sites(timed, &exits, err);
+		code = add_function(timed, &exits, err);
 	exits_exit(&exits);
 	return code;
 }

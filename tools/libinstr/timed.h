@@ -9,6 +9,7 @@
 struct timed {
 	const struct site_text *text;
 	struct exits_text exits;
+	bool go;			/* go.h */
 	size_t nr;
 	struct instr_plan_site *site;	/* whoever takes them free()s them */
 };

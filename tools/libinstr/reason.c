@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reasons: words for how a place is probed, and why not better.
+ */
+
+#include "exits.h"
+#include "libinstr.h"
+
+const char *instr_how_name(enum instr_how how)
+{
+	static const char *const name[] = {
+		[INSTR_HOW_REFUSED] = "refused",
+		[INSTR_HOW_JUMP] = "jump",
+		[INSTR_HOW_TRAP] = "trap",
+		[INSTR_HOW_POINTER] = "pointer",
+	};
+
+	return how < INSTR_HOW_MAX ? name[how] : "";
+}
+
+const char *instr_reason_text(enum instr_reason reason)
+{
+	static const char *const text[INSTR_REASON_EXITS] = {
+		[INSTR_REASON_NONE] = "",
+		[INSTR_REASON_SHORT] = "the function ends within the jump",
+		[INSTR_REASON_PAGE] = "the jump would straddle two pages",
+		[INSTR_REASON_LOOP] = "the function branches back into the jump",
+		[INSTR_REASON_NEIGHBOUR] = "another function begins within the jump",
+		[INSTR_REASON_INSN] = "an instruction within the jump can't be moved",
+		[INSTR_REASON_INSIDE] = "it is inside of a function",
+		[INSTR_REASON_PROBE] = "another probe lies within the jump",
+		[INSTR_REASON_EXIT] = "there is no room for a jump where it ends",
+		[INSTR_REASON_SIGNAL_FRAME] = "signal handlers return to it",
+		[INSTR_REASON_UNDECODABLE] = "the instruction is not known",
+		[INSTR_REASON_UNMOVABLE] = "the instruction can't be moved",
+		[INSTR_REASON_BREAKPOINT] = "the instruction is a breakpoint",
+		[INSTR_REASON_BOUNDARY] = "no instruction is known to begin there",
+		[INSTR_REASON_SEGMENT] = "it is not in the text segment of the file",
+		[INSTR_REASON_RSEQ] = "it is in a restartable sequence",
+		[INSTR_REASON_READ] = "the program reads it as data",
+		[INSTR_REASON_SUMMED] = "the program checks the sum of its text",
+		[INSTR_REASON_STACK] = "its stack may have no room left (a Go function without a check)",
+		[INSTR_REASON_SHARED] = "it ends in another function's text",
+	};
+
+	if (reason >= INSTR_REASON_EXITS)
+		return exits_reason_text(reason - INSTR_REASON_EXITS);
+	return text[reason];
+}
