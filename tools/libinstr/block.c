@@ -195,13 +195,15 @@ static void emit_count_one(struct emit *emit, const struct block_places *places,
 	emit_relative(emit, count, 0);
 	done = emit_forward(emit, 0xeb);
 	emit_land(emit, many);
-	EMIT(emit, LEA_RSP_DOWN
-		   "\x50"			/* push %rax */
+	if (!flags_live)
+		EMIT(emit, LEA_RSP_DOWN);
+	EMIT(emit, "\x50"			/* push %rax */
 		   "\x48\x8d\x05");		/* lea count(%rip),%rax */
 	emit_relative(emit, count, 0);
 	emit_timing(emit, places, timing_count);
-	EMIT(emit, "\x58"			/* pop %rax */
-		   LEA_RSP_UP);
+	EMIT(emit, "\x58");			/* pop %rax */
+	if (!flags_live)
+		EMIT(emit, LEA_RSP_UP);
 	emit_land(emit, done);
 	if (flags_live)
 		EMIT(emit, RESTORE_FLAGS);
