@@ -226,7 +226,7 @@ static void add_hidden(struct subject *subject, const char *name, struct targets
 		target->hidden = true;
 		target->first = targets->nr_sites;
 		targets->nr_hidden++;
-		if (make_plans(subject, target, INSTR_TIMES, NULL) && target->planned)
+		if (make_plans(subject, target, targets->measure, NULL) && target->planned)
 			targets_leave_out(targets, target);
 	}
 	free(path);
@@ -247,7 +247,7 @@ int targets_create(struct subject *subject, const struct patterns *patterns,
 		ret->nr_sites += ret->target[i].nr;
 		code = make_plans(subject, &ret->target[i], measure, err);
 	}
-	if (!code && measure == INSTR_TIMES) {
+	if (!code && measure != INSTR_CALLS) {
 		add_hidden(subject, "libgcc_s.so.1", ret);
 		add_hidden(subject, "libstdc++.so.6", ret);
 	}

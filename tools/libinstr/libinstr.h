@@ -344,8 +344,8 @@ void instr_plan_destroy(struct instr_plan *plan);
 /*
  * Plans to measure each of @places, which are entries: where it is entered, and where it is
  * left. A function of which an exit can't be found for sure, or be patched, is refused.
- * For INSTR_TIMES what unwinds stacks in this file is told apart from returns, and planned
- * too: @nr may be 0. Errors as above.
+ * What unwinds stacks in this file is planned too, so that @nr may be 0: it is told how to
+ * unwind what was moved, and for INSTR_TIMES its exits are told apart. Errors as above.
  */
 int instr_plan_exits(struct instr_file *file, enum instr_measure measure,
 		     const struct instr_place *places, size_t nr,

@@ -371,6 +371,9 @@ int timed_add_unwinders(struct timed *timed, struct instr_err *err)
 		size_t func = FUNC_NONE;
 		int code;
 
+		/* Who only counts has no use for the others. */
+		if (timed->text->measure == INSTR_EXITS && unwinders[i].how != TIMING_FIND)
+			continue;
 		if (!func_find_name(timed->text->funcs, unwinders[i].name, &func))
 			continue;
 		code = add_unwinder(timed, func, unwinders[i].how, err);
