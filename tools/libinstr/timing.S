@@ -154,6 +154,8 @@ timing_code:
 /* From RSP to the return address: what was pushed, the return to the block, RAX, red zone. */
 #define BEHIND(pushed)	((pushed) * 8 + 8 + 8 + 128)
 
+/* \out: right behind it. */
+
 .macro ENTER pushed, out
 	FRAMES	\out
 	lea	BEHIND(\pushed)(%rsp), %rdi
@@ -178,7 +180,6 @@ timing_code:
 	mov	%rax, FRAME_TIME(%rcx)
 	mov	%rdi, FRAME_RECORD(%rcx)
 	mov	%rcx, THREAD_INNER(%rsi)
-	jmp	\out
 
 	.pushsection .rodata, 1
 .Lshared\@:
@@ -540,7 +541,7 @@ reap_frame:
 	pop	%rax
 	ret
 
-/* Ends the frame RCX at time R9; R8: its record in its lane. */
+/* Ends the frame RCX of the thread RSI at time R9; R8: its record in its lane. */
 end_frame:
 	push	%rax
 	push	%rcx
@@ -555,16 +556,23 @@ end_frame:
 	mov	FRAME_CALLER(%rcx), %rax
 	test	%rax, %rax
 	jz	2f
-	lock addq %r9, FRAME_CALLEES(%rax)
-2:	ACCOUNT lock
+	addq	%r9, FRAME_CALLEES(%rax)
+2:	cmpq	$0, THREAD_LANE(%rsi)
+	jne	4f
+	ACCOUNT lock
 	mov	%r9, %rdi
 	BUCKET	lock
-	pop	%rdi
+3:	pop	%rdi
 	pop	%r9
 	pop	%rdx
 	pop	%rcx
 	pop	%rax
 	ret
+	/* Nobody else writes there. */
+4:	ACCOUNT
+	mov	%r9, %rdi
+	BUCKET
+	jmp	3b
 
 /* ---- counting ------------------------------------------------------------------- */
 
