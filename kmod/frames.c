@@ -11,14 +11,11 @@
 
 #include "frames.h"
 
-#include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
-#include <linux/shmem_fs.h>
 #include <linux/uaccess.h>
-#include <uapi/linux/fcntl.h>
 
 #include "overlay.h"
 #include "slab.h"
@@ -129,8 +126,7 @@ int instr_frames_map(struct instr_space *space, u64 len)
 	long mapped;
 
 	instr_threads_clear(space);
-	if (!space->frames)
-		frames_find(space, len);
+	frames_find(space, len);
 	do {
 		mapped = frames_mmap(space->frames, len);
 		if (IS_ERR_VALUE(mapped))
@@ -184,19 +180,7 @@ const struct file *instr_frames_file(void)
 
 int instr_frames_init(void)
 {
-	frames_rw = shmem_file_setup("instr-frames", INSTR_TIMES_MAX, VM_NORESERVE);
-	if (IS_ERR(frames_rw))
-		return PTR_ERR(frames_rw);
-	frames_ro = dentry_open(&frames_rw->f_path, O_RDONLY | O_LARGEFILE,
-				current_cred());
-	if (IS_ERR(frames_ro)) {
-		fput(frames_rw);
-		return PTR_ERR(frames_ro);
-	}
-	SHMEM_I(file_inode(frames_rw))->seals |= F_SEAL_SEAL | F_SEAL_SHRINK |
-						 F_SEAL_GROW | F_SEAL_WRITE |
-						 F_SEAL_FUTURE_WRITE;
-	return 0;
+	return instr_memory_open("instr-frames", INSTR_TIMES_MAX, &frames_rw, &frames_ro);
 }
 
 void instr_frames_exit(void)

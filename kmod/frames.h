@@ -11,8 +11,8 @@ int instr_frames_init(void);
 void instr_frames_exit(void);
 
 /*
- * Gives @space its frames, all zero, or zeros in place of those that it has. In the
- * space's address space, which is current->mm. No lock may be held but the session's.
+ * Gives @space, which has none, its frames, all zero. In the space's address space,
+ * which is current->mm. No lock may be held but the session's.
  */
 int instr_frames_map(struct instr_space *space, u64 len);
 /* They belong to nobody now, and another session may take them. */

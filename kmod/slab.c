@@ -51,23 +51,19 @@ static u64 code_total_len(const struct instr_code *code)
 	return code_times_offset(code) + code->times_len;
 }
 
-static int code_open_files(struct instr_code *code)
+int instr_memory_open(const char *name, u64 len, struct file **rw, struct file **ro)
 {
-	struct file *rw, *ro;
-
-	rw = shmem_file_setup("instr-slab", code_total_len(code), VM_NORESERVE);
-	if (IS_ERR(rw))
-		return PTR_ERR(rw);
-	ro = dentry_open(&rw->f_path, O_RDONLY | O_LARGEFILE, current_cred());
-	if (IS_ERR(ro)) {
-		fput(rw);
-		return PTR_ERR(ro);
+	*rw = shmem_file_setup(name, len, VM_NORESERVE);
+	if (IS_ERR(*rw))
+		return PTR_ERR(*rw);
+	*ro = dentry_open(&(*rw)->f_path, O_RDONLY | O_LARGEFILE, current_cred());
+	if (IS_ERR(*ro)) {
+		fput(*rw);
+		return PTR_ERR(*ro);
 	}
-	SHMEM_I(file_inode(rw))->seals |= F_SEAL_SEAL | F_SEAL_SHRINK |
-					  F_SEAL_GROW | F_SEAL_WRITE |
-					  F_SEAL_FUTURE_WRITE;
-	code->rw = rw;
-	code->ro = ro;
+	SHMEM_I(file_inode(*rw))->seals |= F_SEAL_SEAL | F_SEAL_SHRINK |
+					   F_SEAL_GROW | F_SEAL_WRITE |
+					   F_SEAL_FUTURE_WRITE;
 	return 0;
 }
 
@@ -84,7 +80,7 @@ static struct instr_code *code_create(const struct instr_code_key *key)
 	code->kept_len = key->kept_len;
 	code->annex_len = key->annex_len;
 	code->times_len = key->times_len;
-	err = code_open_files(code);
+	err = instr_memory_open("instr-slab", code_total_len(code), &code->rw, &code->ro);
 	if (err) {
 		kfree(code);
 		return ERR_PTR(err);

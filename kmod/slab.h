@@ -46,6 +46,12 @@ struct instr_code {
 	struct rcu_head rcu;
 };
 
+/*
+ * Opens a sealed shmem file of @len bytes, twice: processes map it by @ro, so that it can't
+ * be made writable.
+ */
+int instr_memory_open(const char *name, u64 len, struct file **rw, struct file **ro);
+
 /* The one with that key, or a new one. */
 struct instr_code *instr_code_get(const struct instr_code_key *key);
 void instr_code_put(struct instr_code *code);
