@@ -47,7 +47,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define INSTR_ABI	3
+#define INSTR_ABI	4
 
 /* The longest patch of a site, in bytes. */
 #define INSTR_SITE_MAX	8
@@ -174,6 +174,47 @@ struct instr_thread {
 	__u64 slab[3];
 };
 
+/*
+ * Behind the tables of threads and of slabs is, at byte INSTR_STACK_PAGES_AT of the frames,
+ * the table of all pages of stacks that functions were entered on which are measured.
+ */
+#define INSTR_STACK_PAGES_AT	0x41000
+#define INSTR_STACK_PAGES	16384
+
+/**
+ * struct instr_stack_page - an entry of that table
+ * @page: address of the page; 0: none. It stays what it is
+ * @slab: for the code of slabs
+ */
+struct instr_stack_page {
+	__u64 page;
+	__u64 slab[3];
+};
+
+/*
+ * Return slots: code of a slab that functions return to instead of to their callers, as
+ * many as struct instr_overlay_create says. Slot n begins n * INSTR_SLOT_LEN bytes behind
+ * the first, and calls what the function does: the return address on the stack is
+ * INSTR_SLOT_RETURN bytes behind its start. Where it goes on from there says entry n of a
+ * table of struct instr_return, with which what the slab keeps begins: a function that is
+ * called from one place has one slot for that, and all of its frames share it.
+ *
+ * A process that leaves the scope, and a fork child, has no slots on its stacks any more:
+ * the module puts the addresses back that they stand for.
+ */
+#define INSTR_SLOT_LEN		32
+#define INSTR_SLOT_RETURN	6
+
+/**
+ * struct instr_return - where a slot returns to
+ * @to: address; 0: the slot is free. It stays what it is
+ * @slab: for the code of the slab, zero in the beginning
+ */
+struct instr_return {
+	__u64 to;
+	__u64 slab[3];
+};
+
 /**
  * struct instr_slabs - which slabs with times the process has; in frames, behind the
  *	table of threads
@@ -222,6 +263,10 @@ struct instr_slabs {
  *	process with such a slab gets, page-aligned, at least INSTR_THREADS_LEN, and
  *	sizeof(struct instr_slabs): the same
  *	in all overlays of the session (EINVAL)
+ * @slots_start: position of the first return slot, page-aligned; 0 if there are none. All
+ *	of them lie in the code
+ * @nr_slots: how many there are; their table (struct instr_return) lies in what is kept.
+ *	0: there are none. Only with @frames_len, which then has all stack pages
  *
  * The annex is code as the other is, for jumps of another displacement than most. A
  * slab has its place only where its annex has too.
@@ -247,6 +292,8 @@ struct instr_overlay_create {
 	__aligned_u64 annex_len;
 	__aligned_u64 times_len;
 	__aligned_u64 frames_len;
+	__aligned_u64 slots_start;	/* two's complement */
+	__aligned_u64 nr_slots;
 };
 #define INSTR_OVERLAY_CREATE	_IOWR(INSTR_IOC, 0x01, struct instr_overlay_create)
 
@@ -319,23 +366,41 @@ struct instr_trap {
 };
 
 /**
+ * struct instr_origin - what code of a slab stands for
+ * @code: position in the slab's code, or its annex, of an instruction
+ * @offset: of the instruction of the file that it was
+ *
+ * A program that handles a fault of an instruction (SIGSEGV, SIGBUS, SIGFPE, SIGILL) may
+ * look at where that is. If it is at @code, the fault is told to have happened at @offset,
+ * and execution goes on there. An entry is immortal, as code is.
+ */
+struct instr_origin {
+	__aligned_u64 code;		/* two's complement */
+	__aligned_u64 offset;
+};
+
+/**
  * struct instr_publish - ioctl(INSTR_PUBLISH): set an overlay's sites
  * @size: sizeof(struct instr_publish)
  * @flags: must be 0
  * @overlay_id: the overlay
- * @out_bad: the index of the site, or trap, that is to blame for an error
+ * @out_bad: the index of the site, trap or origin that is to blame for an error
  * @nr_sites: number of @sites; 0 shows the file as it is
  * @nr_traps: number of @traps
  * @sites: address of an array of struct instr_site, by ascending offset
  * @traps: address of an array of struct instr_trap, by ascending offset
+ * @nr_origins: number of @origins, at most INSTR_TRAPS_MAX
+ * @pad: must be 0
+ * @origins: address of an array of struct instr_origin, by ascending code
  *
  * The sites replace those published before: a page changes as a whole, and no
- * thread is stopped. The traps are added to those published before. When the
+ * thread is stopped. The traps and the origins are added to those published before. When the
  * call returns, no process runs a state that was published earlier, but for
  * threads that are inside of the slab.
  *
  * ESTALE: the file has other bytes than @old. EEXIST: a trap of that offset
- * leads elsewhere already. ERANGE: a site or a target outside of its place, not
+ * leads elsewhere already, or an origin of that code does. ERANGE: a site, a target or an
+ * origin outside of its place, not
  * ascending, overlapping, straddling a page, or a fragile site with no trap.
  * out_bad is set for these three.
  */
@@ -348,6 +413,9 @@ struct instr_publish {
 	__u32 nr_traps;
 	__aligned_u64 sites;
 	__aligned_u64 traps;
+	__u32 nr_origins;
+	__u32 pad;
+	__aligned_u64 origins;
 };
 #define INSTR_PUBLISH		_IOWR(INSTR_IOC, 0x03, struct instr_publish)
 
