@@ -448,7 +448,7 @@ static void prepare_exits(struct host *new, enum instr_measure measure, const ch
 {
 	struct instr_err err = { 0 };
 
-	if (host_prepare_exits(new, measure, "/proc/self/exe", &glob, 1, load, true, &err)) {
+	if (host_prepare_exits(new, measure, INSTR_WAY_RETURN, "/proc/self/exe", &glob, 1, load, true, &err)) {
 		fprintf(stderr, "call: %s\n", err.text);
 		exit(1);
 	}

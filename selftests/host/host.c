@@ -364,15 +364,16 @@ static int plan_timed(struct host *host, const struct instr_place *place, size_t
 
 	if (!kept)
 		return -ENOMEM;
-	code = instr_plan_exits(host->file, host->measure, place, nr, distance, &all, err);
+	code = instr_plan_exits(host->file, host->measure, host->way, place, nr, distance, &all,
+				err);
 	if (code)
 		return code;
 	for (size_t i = 0; i < nr; i++) {
 		if (host->traps || !traps_anywhere(all, place[i].func))
 			kept[nr_kept++] = place[i];
 	}
-	return instr_plan_exits(host->file, host->measure, kept, nr_kept, distance, &host->plan,
-				err);
+	return instr_plan_exits(host->file, host->measure, host->way, kept, nr_kept, distance,
+				&host->plan, err);
 }
 
 static int plan_at(struct host *host, const struct instr_place *place, size_t nr,
@@ -443,12 +444,13 @@ int host_prepare(struct host *host, const char *path, const char *const *globs,
 	return prepare(host, path, globs, nr_globs, load, distance, err);
 }
 
-int host_prepare_exits(struct host *host, enum instr_measure measure, const char *path,
-		       const char *const *globs, size_t nr_globs, uint64_t load, bool traps,
-		       struct instr_err *err)
+int host_prepare_exits(struct host *host, enum instr_measure measure, enum instr_way way,
+		       const char *path, const char *const *globs, size_t nr_globs,
+		       uint64_t load, bool traps, struct instr_err *err)
 {
 	memset(host, 0, sizeof(*host));
 	host->measure = measure;
+	host->way = way;
 	host->traps = traps;
 	return prepare(host, path, globs, nr_globs, load, HOST_ANYWHERE, err);
 }

@@ -30,6 +30,7 @@ struct host {
 	uint8_t *base;		/* the address of position 0 */
 	uint8_t *slab, *annex;
 	enum instr_measure measure;
+	enum instr_way way;
 	bool traps;
 	struct host *next;
 };
@@ -49,9 +50,9 @@ int host_prepare(struct host *host, const char *path, const char *const *globs,
  * The same, somewhere, but with exits: all such hosts have their frames in common. Without @traps, which threads that begin or end have blocked, only functions
  * that need none.
  */
-int host_prepare_exits(struct host *host, enum instr_measure measure, const char *path,
-		       const char *const *globs, size_t nr_globs, uint64_t load, bool traps,
-		       struct instr_err *err);
+int host_prepare_exits(struct host *host, enum instr_measure measure, enum instr_way way,
+		       const char *path, const char *const *globs, size_t nr_globs,
+		       uint64_t load, bool traps, struct instr_err *err);
 /* With @probes: shows them, else the file's own text. Pages are never left writable. */
 void host_show(const struct host *host, bool probes);
 /* Forgets a host that shows nothing; nobody is in its slab. */

@@ -45,6 +45,7 @@ static struct host host[HOSTS_MAX];
 static size_t nr_mapped, nr_hosts;
 static char log_path[PATH_MAX];
 static bool is_timed;
+static enum instr_way way;
 
 static const char *base_name(const char *path)
 {
@@ -131,7 +132,8 @@ static int prepare(struct host *new, const struct mapped *from, struct instr_err
 	const char *const all = "*";
 
 	if (is_timed)
-		return host_prepare_exits(new, INSTR_TIMES, from->path, &all, 1, from->load, false, err);
+		return host_prepare_exits(new, INSTR_TIMES, way, from->path, &all, 1, from->load,
+					  false, err);
 	return host_prepare(new, from->path, &all, 1, from->load, HOST_ANYWHERE, err);
 }
 
@@ -161,6 +163,15 @@ static void prepare_and_close(void)
 	}
 }
 
+static enum instr_way way_of(const char *name)
+{
+	for (enum instr_way i = 0; name && i < INSTR_WAY_MAX; i++) {
+		if (!strcmp(name, instr_way_name(i)))
+			return i;
+	}
+	return INSTR_WAY_AUTO;
+}
+
 __attribute__((constructor))
 static void begin(void)
 {
@@ -169,6 +180,7 @@ static void begin(void)
 
 	log_choose();
 	is_timed = getenv("INSTR_HOST_TIME") != NULL;
+	way = way_of(getenv("INSTR_HOST_EXIT"));
 	if (list)
 		dl_iterate_phdr(collect, list);
 	if (nr_mapped && has_threads())

@@ -23,6 +23,11 @@
 #include "tap.h"
 #include "throws.h"
 
+/* How it is seen that functions are left. */
+#ifndef WAY
+#define WAY INSTR_WAY_RETURN
+#endif
+
 #define TIMED __attribute__((noinline, noclone, used))
 #define KEEP __asm__ volatile("")
 
@@ -607,7 +612,7 @@ static bool prepare(struct host *host, enum instr_measure measure, const char *p
 {
 	struct instr_err err = { 0 };
 
-	if (CHECK(!host_prepare_exits(host, measure, path, globs, nr, load_of(name), true,
+	if (CHECK(!host_prepare_exits(host, measure, WAY, path, globs, nr, load_of(name), true,
 				      &err)))
 		return true;
 	printf("# %s: %s\n", path, err.text);

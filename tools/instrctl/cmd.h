@@ -58,6 +58,13 @@ int opt_next(int argc, char **argv, const char *shorts, const struct option *lon
 /* A whole number from @min to @max, or a usage error, which ends the program. */
 long opt_number(const char *option, const char *text, long min, long max);
 
+/* --exit WAY, of the verbs that measure exits. */
+#define OPT_EXIT_VALUE 0x100
+#define OPT_EXIT { "exit", required_argument, NULL, OPT_EXIT_VALUE }
+
+/* WAY, or a usage error. */
+enum instr_way opt_exit(const char *text);
+
 /* Says what is wrong with the command line; returns EXIT_USAGE. */
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -124,7 +124,7 @@ int count_prepare(struct count *count, struct targets *targets, struct instr_err
 	*count = (struct count) { .pidfd = -1, .run.pidfd = -1, .run.control = -1,
 				  .signals.fd = -1 };
 	code = instr_dev_open(&count->dev, err);
-	if (!code && targets->measure == INSTR_TIMES)
+	if (!code && targets->goal.measure == INSTR_TIMES)
 		code = check_clock(count, err);
 	for (size_t i = 0; i < targets->nr && !code; i++)
 		code = publish_target(count, targets, &targets->target[i], err);

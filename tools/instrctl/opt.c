@@ -76,6 +76,14 @@ long opt_number(const char *option, const char *text, long min, long max)
 	return value;
 }
 
+enum instr_way opt_exit(const char *text)
+{
+	for (enum instr_way way = 0; way < INSTR_WAY_MAX; way++)
+		if (!strcmp(text, instr_way_name(way)))
+			return way;
+	exit(usage_error("--exit %s: auto, return or slot?", text));
+}
+
 void patterns_add(struct patterns *patterns, const char *text)
 {
 	patterns->text = reallocarray(patterns->text, patterns->nr + 1,

@@ -32,6 +32,7 @@ const char help_plan[] =
 	"  -f, --function GLOB  only functions with such a name; NAME+OFFSET, 0xADDR: the\n"
 	"                       instruction there\n"
 	"  -T, --time           what timing them would change\n"
+	"  --exit WAY           how it is seen that one is left: return, slot, auto\n"
 	"  -j, --json           print one line of JSON; bytes are in hexadecimal\n";
 
 /* ---- places ---------------------------------------------------------------- */

@@ -65,8 +65,8 @@ static int make_plan(struct preview *preview, const struct instr_place *places, 
 	struct instr_distance distance = instr_distances(preview->file)[0];
 
 	if (preview->timed)
-		return instr_plan_exits(preview->file, INSTR_TIMES, places, nr, distance,
-					&preview->plan, err);
+		return instr_plan_exits(preview->file, INSTR_TIMES, preview->way, places, nr,
+					distance, &preview->plan, err);
 	return instr_plan_create(preview->file, places, nr, distance, &preview->plan, err);
 }
 
@@ -159,6 +159,8 @@ const char *preview_exits(const struct preview *preview, size_t i)
 	const struct instr_plan_site *const *site = preview_sites(preview, i, &nr);
 	const char *how = nr ? "none" : "-";
 
+	if (nr && site[0]->by_slot)
+		return "slot";
 	for (size_t j = 0; j < nr; j++) {
 		if (!site[j]->exits)
 			continue;
@@ -220,12 +222,12 @@ static void preview_close(struct preview *preview)
 		instr_file_close(preview->file);
 }
 
-static int preview_open(const char *name, const struct patterns *patterns, bool timed,
+/* @ret says how. */
+static int preview_open(const char *name, const struct patterns *patterns,
 			struct preview *ret, struct instr_err *err)
 {
 	int code;
 
-	*ret = (struct preview) { .timed = timed };
 	code = open_file(name, &ret->file, err);
 	if (!code)
 		code = choose(patterns->nr ? patterns : &all_patterns, ret, err);
@@ -246,6 +248,7 @@ int preview_main(int argc, char **argv, void (*print_text)(const struct preview 
 		 void (*print_json)(const struct preview *preview))
 {
 	static const struct option longs[] = {
+		OPT_EXIT,
 		{ "function", required_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "time", no_argument, NULL, 'T' },
@@ -254,15 +257,16 @@ int preview_main(int argc, char **argv, void (*print_text)(const struct preview 
 	void (*print)(const struct preview *preview) = print_text;
 	struct patterns patterns = { 0 };
 	struct instr_err err = { 0 };
-	struct preview preview;
-	bool timed = false;
+	struct preview preview = { 0 };
 	int option;
 
 	while ((option = opt_next(argc, argv, ":f:jT" OPT_COMMON_SHORT, longs)) >= 0) {
 		if (option == 'f')
 			patterns_add(&patterns, optarg);
 		else if (option == 'T')
-			timed = true;
+			preview.timed = true;
+		else if (option == OPT_EXIT_VALUE)
+			preview.way = opt_exit(optarg);
 		else
 			print = print_json;
 	}
@@ -270,8 +274,10 @@ int preview_main(int argc, char **argv, void (*print_text)(const struct preview 
 		return usage_error("which FILE?");
 	if (argc - optind > 1)
 		return usage_error("%s: one FILE is enough", argv[optind + 1]);
+	if (preview.way && !preview.timed)
+		return usage_error("--exit: only with --time");
 
-	if (preview_open(argv[optind], &patterns, timed, &preview, &err))
+	if (preview_open(argv[optind], &patterns, &preview, &err))
 		return say_error(&err, EXIT_NO);
 	print(&preview);
 	preview_close(&preview);

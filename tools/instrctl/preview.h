@@ -18,6 +18,7 @@ struct preview {
 	struct instr_plan *plan;	/* of these, or of all functions */
 	size_t count[INSTR_HOW_MAX];	/* sites of each enum instr_how */
 
+	enum instr_way way;	/* if it is */
 	bool timed;		/* then @count has functions, by the worst of their sites */
 	size_t nr_all;
 	const struct instr_plan_site **all;	/* by function, its entry first */
@@ -30,7 +31,7 @@ int preview_main(int argc, char **argv, void (*print_text)(const struct preview 
 /* All sites of what was chosen @i-th: of its entry first, of its exits behind. */
 const struct instr_plan_site *const *preview_sites(const struct preview *preview, size_t i,
 						   size_t *nr);
-/* How the exits of a timed function are seen: "jump", "trap", "none"; "-": refused. */
+/* How the exits of a timed function are seen: "jump", "trap", "slot", "none"; "-": refused. */
 const char *preview_exits(const struct preview *preview, size_t i);
 /* Why it is refused, or a trap, of a timed function also in the place of an exit; or "". */
 const char *preview_reason(const struct preview *preview, size_t i);

@@ -110,7 +110,7 @@ static struct instr_table *create_table(const struct report *report)
 		[INSTR_EXITS] = { sizeof(exits) / sizeof(*exits), exits },
 		[INSTR_TIMES] = { sizeof(times) / sizeof(*times), times },
 	};
-	enum instr_measure measure = report->targets->measure;
+	enum instr_measure measure = report->targets->goal.measure;
 	struct instr_table *table = instr_table_create(heads[measure].nr -
 						       (report->result->nr_active < 2),
 						       heads[measure].head);
@@ -128,9 +128,9 @@ static void add_row(const struct report *report, const struct row *row,
 	char name[NAME_LEN];
 
 	add_calls(table, row->calls, grouped);
-	if (targets->measure == INSTR_EXITS)
+	if (targets->goal.measure == INSTR_EXITS)
 		add_calls(table, returns_of(row), grouped);
-	if (targets->measure == INSTR_TIMES)
+	if (targets->goal.measure == INSTR_TIMES)
 		latency_cells(table, row->times, report->result->tsc_khz);
 	instr_table_cell(table, "%s%s%s", named ? base_name(row->target->name) : "",
 			 named ? ":" : "", instr_place_name(&row->place, name, sizeof(name)));
@@ -163,8 +163,8 @@ static void print_refused(const struct targets *targets, FILE *out)
 
 		if (nr)
 			fprintf(out, "%zu function%s can't be %s; see: instrctl list %s%s\n",
-				nr, plural(nr, "", "s"), targets->measure == INSTR_CALLS ? "counted" : "measured",
-				targets->measure == INSTR_CALLS ? "" : "--time ", targets->target[i].name);
+				nr, plural(nr, "", "s"), targets->goal.measure == INSTR_CALLS ? "counted" : "measured",
+				targets->goal.measure == INSTR_CALLS ? "" : "--time ", targets->target[i].name);
 	}
 }
 
@@ -211,7 +211,7 @@ void report_text(const struct report *report, FILE *out)
 	if (rows.uncalled && !report->all)
 		fprintf(out, "%zu function%s not called\n", rows.uncalled,
 			plural(rows.uncalled, " was", "s were"));
-	if (report->targets->measure == INSTR_TIMES)
+	if (report->targets->goal.measure == INSTR_TIMES)
 		latency_notes(report->targets, report->result, out);
 	print_refused(report->targets, out);
 	print_spaces(report->result, out);
@@ -245,9 +245,9 @@ static void add_functions(struct json_object *top, const struct report *report,
 		json_add_number(object, "at", row->place.at);
 		json_add_hex(object, "address", row->place.vaddr);
 		json_add_number(object, "calls", row->calls);
-		if (report->targets->measure == INSTR_EXITS)
+		if (report->targets->goal.measure == INSTR_EXITS)
 			json_add_number(object, "returns", returns_of(row));
-		if (report->targets->measure == INSTR_TIMES)
+		if (report->targets->goal.measure == INSTR_TIMES)
 			latency_json(object, row->times, report->result->tsc_khz);
 		if (row->space)
 			add_process(object, row->space);
@@ -293,7 +293,7 @@ static void add_processes(struct json_object *top, const struct report *report)
 		json_add_text(row, "refused", space->refused ? refusal_text(space->refused) : "");
 		json_add_number(row, "private_pages", space->private_pages);
 		json_add_number(row, "unset_pointers", space->unset);
-		if (report->targets->measure == INSTR_TIMES)
+		if (report->targets->goal.measure == INSTR_TIMES)
 			latency_json_process(row, space);
 	}
 }
@@ -305,7 +305,7 @@ void report_json(const struct report *report, FILE *out)
 	struct rows rows;
 
 	rows_create(report->targets, report->result, &rows);
-	if (report->targets->measure == INSTR_TIMES)
+	if (report->targets->goal.measure == INSTR_TIMES)
 		latency_json_top(top, report->targets, report->result);
 	add_functions(top, report, &rows);
 	add_refused(top, report->targets);

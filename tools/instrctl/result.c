@@ -59,7 +59,7 @@ static int read_space(struct count *count, const struct targets *targets,
 	space->calls = calloc(targets->nr_sites, sizeof(*space->calls));
 	if (!space->calls)
 		out_of_memory();
-	code = targets->measure != INSTR_CALLS ? read_times(count, targets, space, execed, err) :
+	code = targets->goal.measure != INSTR_CALLS ? read_times(count, targets, space, execed, err) :
 				read_counters(count, targets, space, err);
 	for (size_t i = 0; i < targets->nr_sites; i++)
 		space->active |= space->calls[i] != 0;

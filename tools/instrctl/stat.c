@@ -31,6 +31,9 @@ const char help_stat[] =
 	"                            holds a pointer; NAME+OFFSET@ptr, 0xADDR@ptr\n"
 	"  -x, --exits               count returns, too; whole functions only\n"
 	"  -T, --time                and how long they took, and all other ways to end\n"
+	"  --exit WAY                how it is seen that a function is left: return, at all\n"
+	"                            instructions that do it; slot, by another return\n"
+	"                            address; auto: by return where that is possible\n"
 	"  -p, --pid PID             count in a process that runs\n"
 	"  -t, --timeout SECONDS     stop counting then; CMD goes on\n"
 	"  -a, --all                 rows also for functions that were not called\n"
@@ -55,7 +58,7 @@ struct stat_options {
 	char *const *argv;
 	double timeout;		/* seconds; 0: none */
 	const char *output;
-	enum instr_measure measure;
+	struct goal goal;
 	bool json, all;
 };
 
@@ -75,6 +78,7 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 {
 	static const struct option longs[] = {
 		{ "all", no_argument, NULL, 'a' },
+		OPT_EXIT,
 		{ "exits", no_argument, NULL, 'x' },
 		{ "function", required_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
@@ -90,6 +94,9 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 		switch (option) {
 		case 'a':
 			options->all = true;
+			break;
+		case OPT_EXIT_VALUE:
+			options->goal.way = opt_exit(optarg);
 			break;
 		case 'f':
 			patterns_add(&options->patterns, optarg);
@@ -107,10 +114,10 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 			options->timeout = parse_seconds(optarg);
 			break;
 		case 'T':
-			options->measure = INSTR_TIMES;
+			options->goal.measure = INSTR_TIMES;
 			break;
 		case 'x':
-			options->measure = options->measure ?: INSTR_EXITS;
+			options->goal.measure = options->goal.measure ?: INSTR_EXITS;
 			break;
 		}
 	}
@@ -124,6 +131,8 @@ static int check_options(const struct stat_options *options)
 		return usage_error("in which program: -p PID or -- CMD?");
 	if (options->pid && options->argv[0])
 		return usage_error("-p PID and a CMD: choose one");
+	if (options->goal.way && options->goal.measure == INSTR_CALLS)
+		return usage_error("--exit: only with --time or --exits");
 	return EXIT_DONE;
 }
 
@@ -150,7 +159,7 @@ static int find_targets(const struct stat_options *options, struct targets *targ
 		*status = options->pid ? EXIT_NO : status_of_command(code);
 		return code;
 	}
-	code = targets_create(&subject, &options->patterns, options->measure, targets, err);
+	code = targets_create(&subject, &options->patterns, options->goal, targets, err);
 	subject_free(&subject);
 	return code;
 }

@@ -128,45 +128,45 @@ static int check_plan(const struct target *target, struct instr_plan *plan,
 	if (!target->nr)
 		return 0;
 	instr_plan_destroy(plan);
-	return instr_fail(err, -ENOSPC, "%s: of none of the functions all exits are known", target->name);
+	return instr_fail(err, -ENOSPC, "%s: none of the functions can be measured", target->name);
 }
 
-static int plan_exits(const struct target *target, enum instr_measure measure,
+static int plan_exits(const struct target *target, struct goal goal,
 		      struct instr_distance distance, struct instr_plan **ret,
 		      struct instr_err *err)
 {
-	int code = instr_plan_exits(target->file, measure, target->chosen, target->nr, distance,
-				    ret, err);
+	int code = instr_plan_exits(target->file, goal.measure, goal.way, target->chosen,
+				    target->nr, distance, ret, err);
 
 	return code ?: check_plan(target, *ret, err);
 }
 
-static int plan_of(const struct target *target, enum instr_measure measure,
+static int plan_of(const struct target *target, struct goal goal,
 		   struct instr_distance distance, struct instr_plan **ret,
 		   struct instr_err *err)
 {
 	int code;
 
-	if (measure == INSTR_CALLS)
+	if (goal.measure == INSTR_CALLS)
 		code = instr_plan_create(target->file, target->chosen, target->nr, distance, ret,
 					 err);
 	else
-		code = plan_exits(target, measure, distance, ret, err);
+		code = plan_exits(target, goal, distance, ret, err);
 	if (code == -ENOSPC)
 		instr_hint(err, code, "see: instrctl list %s%s",
-			   measure == INSTR_CALLS ? "" : "--time ", target->name);
+			   goal.measure == INSTR_CALLS ? "" : "--time ", target->name);
 	return code;
 }
 
 /* 1: one is enough, as we saw that it fits. */
 static int add_plan(struct subject *subject, struct target *target,
-		    enum instr_measure measure, struct instr_distance distance,
+		    struct goal goal, struct instr_distance distance,
 		    struct instr_err *err)
 {
 	struct instr_plan *plan;
 	size_t mapped;
 	bool free, sure;
-	int code = plan_of(target, measure, distance, &plan, err);
+	int code = plan_of(target, goal, distance, &plan, err);
 
 	if (code)
 		return code;
@@ -184,13 +184,13 @@ static int add_plan(struct subject *subject, struct target *target,
 }
 
 static int make_plans(struct subject *subject, struct target *target,
-		      enum instr_measure measure, struct instr_err *err)
+		      struct goal goal, struct instr_err *err)
 {
 	const struct instr_distance *distance = instr_distances(target->file);
 	int code = 0;
 
 	for (; distance->top && target->nr_plans < ALTERNATIVES_MAX; distance++) {
-		code = add_plan(subject, target, measure, *distance, err);
+		code = add_plan(subject, target, goal, *distance, err);
 		if (code == 1 || (code && code != -ENOSPC))
 			break;
 	}
@@ -226,28 +226,28 @@ static void add_hidden(struct subject *subject, const char *name, struct targets
 		target->hidden = true;
 		target->first = targets->nr_sites;
 		targets->nr_hidden++;
-		if (make_plans(subject, target, targets->measure, NULL) && target->planned)
+		if (make_plans(subject, target, targets->goal, NULL) && target->planned)
 			targets_leave_out(targets, target);
 	}
 	free(path);
 }
 
 int targets_create(struct subject *subject, const struct patterns *patterns,
-		   enum instr_measure measure, struct targets *ret, struct instr_err *err)
+		   struct goal goal, struct targets *ret, struct instr_err *err)
 {
 	int code = 0;
 
-	*ret = (struct targets) { .measure = measure };
+	*ret = (struct targets) { .goal = goal };
 	for (size_t i = 0; i < patterns->nr && !code; i++)
 		code = add_pattern(subject, patterns->text[i], ret, err);
 	for (size_t i = 0; i < ret->nr && !code; i++)
-		code = match(&ret->target[i], measure, err);
+		code = match(&ret->target[i], goal.measure, err);
 	for (size_t i = 0; i < ret->nr && !code; i++) {
 		ret->target[i].first = ret->nr_sites;
 		ret->nr_sites += ret->target[i].nr;
-		code = make_plans(subject, &ret->target[i], measure, err);
+		code = make_plans(subject, &ret->target[i], goal, err);
 	}
-	if (!code && measure != INSTR_CALLS) {
+	if (!code && goal.measure != INSTR_CALLS) {
 		add_hidden(subject, "libgcc_s.so.1", ret);
 		add_hidden(subject, "libstdc++.so.6", ret);
 	}

@@ -43,12 +43,18 @@ struct target {
 	bool planned;		/* it has a plan, or had one that there was no room for */
 };
 
+/* What is to be known of functions, and, but for INSTR_CALLS, how. */
+struct goal {
+	enum instr_measure measure;
+	enum instr_way way;
+};
+
 struct targets {
 	size_t nr;
 	struct target *target;
 	size_t nr_sites;	/* of all targets */
 	size_t nr_hidden;	/* they are the last */
-	enum instr_measure measure;
+	struct goal goal;
 	bool blind;		/* what unwinds stacks is not seen everywhere */
 };
 
@@ -57,7 +63,7 @@ struct targets {
  * But for INSTR_CALLS whole functions only.
  */
 int targets_create(struct subject *subject, const struct patterns *patterns,
-		   enum instr_measure measure, struct targets *ret, struct instr_err *err);
+		   struct goal goal, struct targets *ret, struct instr_err *err);
 /* A hidden target does not get what it was planned for. */
 void targets_leave_out(struct targets *targets, struct target *target);
 void targets_destroy(struct targets *targets);

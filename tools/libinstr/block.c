@@ -214,17 +214,48 @@ static bool site_is_timed(const struct instr_plan_site *site)
 	return site->measure != INSTR_CALLS;
 }
 
+static void emit_enter(struct emit *emit, const struct instr_plan_site *site,
+		       const struct block_places *places)
+{
+	if (site->measure == INSTR_EXITS)
+		emit_count_one(emit, places, offsetof(struct timing_record, calls),
+			       site->flags_live);
+	else
+		emit_timing_record(emit, places,
+				   site->flags_live ? timing_enter : timing_enter_fast);
+}
+
+/*
+ *		call	timing_take, of which RAX is the record
+ *		...	what happens at entries
+ *		jmp	to the slot, which is where the return address was
+ *		...	timing_take comes back here if it found none
+ */
+static void emit_enter_by_slot(struct emit *emit, const struct instr_plan_site *site,
+			       const struct block_places *places)
+{
+	struct block_places counted = *places;
+
+	if (site->measure == INSTR_EXITS)
+		counted.record += TIMING_COUNTED;
+	emit_timing_record(emit, &counted, timing_take);
+	emit_enter(emit, site, places);
+	EMIT(emit, "\x48\x8d\x64\x24\x08"	/* lea 8(%rsp),%rsp */
+		   "\xff\x64\x24\xf8"		/* jmp *-8(%rsp) */
+		   "\x90"			/* for who looks at the byte before */
+		   "\x58"			/* pop %rax */
+		   LEA_RSP_UP);
+}
+
 static void emit_entry_timed(struct emit *emit, const struct instr_plan_site *site,
 			     const struct block_places *places)
 {
 	if (site->unwinds)
 		emit_timing_unwind(emit, places, site->unwinds);
-	if (site->enters && site->measure == INSTR_EXITS)
-		emit_count_one(emit, places, offsetof(struct timing_record, calls),
-			       site->flags_live);
+	if (site->by_slot)
+		emit_enter_by_slot(emit, site, places);
 	else if (site->enters)
-		emit_timing_record(emit, places,
-				   site->flags_live ? timing_enter : timing_enter_fast);
+		emit_enter(emit, site, places);
 }
 
 /* A conditional branch leaves the function only where it is taken. */

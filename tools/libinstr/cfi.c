@@ -17,6 +17,7 @@
 
 #define RBP 6	/* DWARF's numbers */
 #define RSP 7
+#define RIP 16
 #define NO_REGISTER UINT64_MAX
 
 #define SAVED_MAX 16
@@ -118,6 +119,18 @@ static bool set_expression(struct machine *machine)
 	return skip_block(machine);
 }
 
+/* Where nobody is to be returned to, what RSP is at is something else. */
+static bool set_undefined(struct machine *machine)
+{
+	uint64_t reg;
+
+	if (!read_uleb(machine, &reg))
+		return false;
+	if (reg == RIP)
+		machine->cfa = (struct cfa){ .reg = NO_REGISTER };
+	return true;
+}
+
 static bool save(struct machine *machine)
 {
 	if (machine->nr_saved == SAVED_MAX)
@@ -185,8 +198,9 @@ static bool machine_step(struct machine *machine)
 		return advance_fixed(machine, 2);
 	case DW_CFA_advance_loc4:
 		return advance_fixed(machine, 4);
-	case DW_CFA_restore_extended:
 	case DW_CFA_undefined:
+		return set_undefined(machine);
+	case DW_CFA_restore_extended:
 	case DW_CFA_same_value:
 	case DW_CFA_GNU_args_size:
 		return skip_ulebs(machine, 1);

@@ -221,6 +221,8 @@ int instr_dev_overlay_create(struct instr_dev *dev, struct instr_plan *plan,
 		.annex_len = plan->annex_len,
 		.times_len = plan->times_len,
 		.frames_len = plan->frames_len,
+		.slots_start = plan->nr_slots ? plan->slab_start + (int64_t)plan->slots : 0,
+		.nr_slots = plan->nr_slots,
 	};
 	int code = dev_call(dev, INSTR_OVERLAY_CREATE, &arg);
 
@@ -263,6 +265,8 @@ int instr_dev_publish(struct instr_dev *dev, uint32_t overlay_id,
 		.nr_traps = plan->nr_traps,
 		.sites = (uintptr_t)plan->sites,
 		.traps = (uintptr_t)plan->traps,
+		.nr_origins = (uint32_t)plan->nr_origins,
+		.origins = (uintptr_t)plan->origins,
 	};
 	int code = dev_call(dev, INSTR_PUBLISH, &arg);
 

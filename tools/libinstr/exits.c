@@ -709,8 +709,7 @@ static enum exits_reason refuse(struct exits_text *text, size_t func)
 
 static void search_run(struct search *search, size_t func)
 {
-	while (func && search->text->funcs->func[func].is_alias)
-		func--;
+	func = func_first(search->text->funcs, func);
 	search->reason = refuse(search->text, func);
 	if (search->reason || !part_add(search, func) || !follow(search, 0, 0))
 		return;

@@ -36,6 +36,14 @@ static inline uint64_t func_place_vaddr(const struct func_table *table,
 					     table->func[place.func].vaddr + place.at;
 }
 
+/* The first of the names at @func's address. */
+static inline size_t func_first(const struct func_table *table, size_t func)
+{
+	while (func && table->func[func].is_alias)
+		func--;
+	return func;
+}
+
 /* The function that has @vaddr, the first of its aliases. */
 bool func_find(const struct func_table *table, uint64_t vaddr, size_t *ret);
 

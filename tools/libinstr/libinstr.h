@@ -160,6 +160,8 @@ enum instr_reason {
 	/* refused where exits are of interest: */
 	INSTR_REASON_SHARED,	/* its end is that of another function, too */
 	INSTR_REASON_STACK,	/* of Go: there may be no room on the stack */
+	INSTR_REASON_CALLED,	/* nothing says that a return address is on its stack */
+	INSTR_REASON_CALLER,	/* it looks at where it returns to, or may return twice */
 	INSTR_REASON_EXITS,	/* from here on: not all of its exits are known, see exits.h */
 	INSTR_REASON_MAX = INSTR_REASON_EXITS + 32,
 };
@@ -202,6 +204,16 @@ enum instr_measure {
 	INSTR_TIMES,		/* calls, exits of all kinds, and how long it took */
 };
 
+/* How it is seen that functions are left. */
+enum instr_way {
+	INSTR_WAY_AUTO,		/* by return where that is possible, else by slot */
+	INSTR_WAY_RETURN,	/* all instructions that leave the function are probed */
+	INSTR_WAY_SLOT,		/* it returns to a return slot: see uapi/linux/instr.h */
+	INSTR_WAY_MAX,
+};
+
+const char *instr_way_name(enum instr_way way);	/* "auto" "return" "slot" */
+
 /* One instruction that is moved. */
 struct instr_moved {
 	uint16_t new_at;		/* within the block */
@@ -242,6 +254,7 @@ struct instr_plan_site {
 	uint8_t measure;	/* enum instr_measure; but for INSTR_CALLS: */
 	bool enters;		/* it is a function's entry */
 	uint8_t exits;		/* bit n: moved[n] leaves a function */
+	bool by_slot;		/* ... which returns to a return slot */
 	uint8_t unwinds;	/* it is the entry of what unwinds stacks: see timing.h */
 	uint32_t record;	/* number of the function's */
 	uint8_t old[INSTR_WINDOW_MAX];
@@ -276,7 +289,8 @@ struct instr_cell {
 	/* Where exits are of interest: */
 	int32_t site_at;	/* from here to the site */
 	uint16_t unwind;	/* bytes from the cell's start to its FDE; 0: there is none */
-	uint8_t reserved[2];
+	uint8_t displaced;	/* ... to what return slots call; 0: they don't */
+	uint8_t reserved;
 	uint8_t code[240];
 };
 
@@ -305,7 +319,9 @@ struct instr_plan {
 	uint32_t nr_cells;
 	uint64_t cells;		/* offset of the first in the slab's code */
 	uint64_t unwind;	/* offset of the unwind part, or 0 */
-	uint64_t kept_len;	/* bytes behind the data: a word for each cell */
+	uint64_t slots;		/* offset of the first return slot in the slab's code */
+	uint64_t nr_slots;	/* 0: there is no room for any */
+	uint64_t kept_len;	/* bytes behind the data: a word for each cell, or struct instr_return for each slot */
 	uint64_t times_len;	/* bytes behind that, and ... */
 	uint64_t frames_len;	/* ... what each process has beside: see timing.h */
 	int64_t slab_start;	/* position; page-aligned, as the lengths are */
@@ -318,6 +334,8 @@ struct instr_plan {
 	struct instr_chunk *chunk;
 
 	/* What INSTR_PUBLISH takes. */
+	size_t nr_origins;
+	struct instr_origin *origins;
 	size_t nr_sites;
 	struct instr_site *sites;
 	size_t nr_traps;
@@ -343,12 +361,12 @@ void instr_plan_destroy(struct instr_plan *plan);
 
 /*
  * Plans to measure each of @places, which are entries: where it is entered, and where it is
- * left. A function of which an exit can't be found for sure, or be patched, is refused.
+ * left. A function that can't be measured in that @way is refused.
  * What unwinds stacks in this file is planned too, so that @nr may be 0: it is told how to
  * unwind what was moved, and for INSTR_TIMES its exits are told apart. Errors as above.
  */
 int instr_plan_exits(struct instr_file *file, enum instr_measure measure,
-		     const struct instr_place *places, size_t nr,
+		     enum instr_way way, const struct instr_place *places, size_t nr,
 		     struct instr_distance distance, struct instr_plan **ret,
 		     struct instr_err *err);
 

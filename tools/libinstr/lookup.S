@@ -68,6 +68,9 @@ unwind_find:
 	mov	%rax, %r9
 	sub	UNWIND_CELLS(%r10), %r9
 	jae	6f
+	mov	UNWIND_SLOTS_AT(%r10), %r9d
+	sub	%rax, %r9
+	jbe	8f
 	cmp	%rcx, %rax
 	mov	UNWIND_SLOTS(%r10), %ecx
 	cmovae	UNWIND_OWN(%r10), %ecx
@@ -75,6 +78,27 @@ unwind_find:
 	cmovb	UNWIND_COMMON(%r10), %ecx
 	lea	(%r10,%rcx), %rax
 	jmp	7f
+
+	/* R9 bytes, negative, behind the byte before the first return slot. */
+8:	neg	%r9
+	mov	%r9d, %eax
+	and	$((1 << TIMING_SLOT_LEN_BITS) - 1), %eax
+	/* It is the byte before that is looked for. */
+	cmp	$TIMING_SLOT_RETURN, %eax
+	mov	UNWIND_RETURNS(%r10), %ecx
+	cmovne	UNWIND_INSIDE(%r10), %ecx
+	lea	(%r10,%rcx), %rax
+	and	$(-1 << TIMING_SLOT_LEN_BITS), %r9
+	mov	UNWIND_TABLE(%r10), %ecx
+	add	%rdx, %r9
+	mov	16(%rcx,%r9), %r9
+	/* For whom that is asked for: the cell that the slot calls. */
+	sub	UNWIND_CELLS(%r10), %r9
+	sub	%rdx, %r9
+	cmp	UNWIND_CELLS_LEN(%r10), %r9
+	jae	7f
+	shr	$UNWIND_CELL_BITS, %r9
+	jmp	9f
 
 	/* R9 bytes behind the first cell. */
 6:	cmp	UNWIND_CELLS_LEN(%r10), %r9
@@ -88,7 +112,7 @@ unwind_find:
 	test	%ecx, %ecx
 	jz	4b
 	add	%rcx, %rax
-	add	UNWIND_ASKED(%r10), %rdx
+9:	add	UNWIND_ASKED(%r10), %rdx
 	lock incq (%rdx,%r9,8)
 
 	/* RAX is the FDE; it says, 8 bytes behind its start, where it begins to be right. */

@@ -17,6 +17,7 @@
 #include "err.h"
 #include "file.h"
 #include "func.h"
+#include "insn.h"
 #include "pointer.h"
 #include "rseq.h"
 #include "site.h"
@@ -115,7 +116,7 @@ static void text_set_bounds(struct site_text *text, const struct instr_file *fil
 
 	text->lowest = slab_start(text->distance.top, file->text->p_offset);
 	text->highest = slab_start(text->distance.top, end) +
-			(int64_t)(4 * PAGE + UNWIND_LEN + overflow) +
+			(int64_t)(4 * PAGE + UNWIND_LEN + SLAB_SLOTS_LEN + overflow) +
 			nr_cells * (int64_t)sizeof(struct instr_cell);
 }
 
@@ -208,6 +209,65 @@ static size_t site_traps(const struct instr_plan_site *site, struct instr_trap *
 	return nr;
 }
 
+static bool moved_is_one(const struct instr_plan *plan, const struct instr_plan_site *site,
+			 const struct instr_moved *moved)
+{
+	const uint8_t *bytes = instr_plan_block(plan, site) + moved->new_at;
+	struct insn insn;
+
+	return insn_decode_flow(bytes, moved->new_len, &insn) && insn.len == moved->new_len;
+}
+
+/*
+ * Writes what the instructions of the block of @site stand for to @origin, unless that is
+ * NULL, and returns how many. Where one became several they do what it did together.
+ */
+static size_t site_origins(const struct instr_plan *plan, const struct instr_plan_site *site,
+			   struct instr_origin *origin)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; site_is_text(site) && i < site->nr_moved; i++) {
+		const struct instr_moved *moved = &site->moved[i];
+
+		if (!moved_is_one(plan, site, moved))
+			continue;
+		if (origin)
+			origin[nr] = (struct instr_origin){
+				.code = (uint64_t)(site->block + moved->new_at),
+				.offset = site->offset + moved->old_at,
+			};
+		nr++;
+	}
+	return nr;
+}
+
+static int origin_compare(const void *a, const void *b)
+{
+	const struct instr_origin *x = a, *y = b;
+	int64_t from = (int64_t)x->code, to = (int64_t)y->code;
+
+	return (from > to) - (from < to);
+}
+
+static int origins_for_kernel(struct instr_plan *plan, struct instr_err *err)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < plan->nr; i++)
+		nr += site_origins(plan, &plan->site[i], NULL);
+	free(plan->origins);
+	plan->nr_origins = 0;
+	plan->origins = calloc(nr + 1, sizeof(*plan->origins));
+	if (!plan->origins)
+		return err_memory(err);
+	for (size_t i = 0; i < plan->nr; i++)
+		plan->nr_origins += site_origins(plan, &plan->site[i],
+						 plan->origins + plan->nr_origins);
+	qsort(plan->origins, nr, sizeof(*plan->origins), origin_compare);
+	return 0;
+}
+
 static void pointer_for_kernel(const struct instr_plan *plan,
 			       const struct instr_plan_site *site, struct instr_pointer *ret)
 {
@@ -245,6 +305,7 @@ static int plan_for_kernel(struct instr_plan *plan, struct instr_err *err)
 {
 	size_t nr_traps = 0, at = 0;
 	struct instr_site *site;
+	int code;
 
 	for (size_t i = 0; i < plan->nr; i++)
 		nr_traps += site_traps(&plan->site[i], NULL);
@@ -264,7 +325,8 @@ static int plan_for_kernel(struct instr_plan *plan, struct instr_err *err)
 		at += site_traps(&plan->site[i], plan->traps + at);
 	}
 	plan->nr_traps = nr_traps;
-	return pointers_for_kernel(plan, err);
+	code = origins_for_kernel(plan, err);
+	return code ? code : pointers_for_kernel(plan, err);
 }
 
 /* ---- making a plan ---------------------------------------------------------- */
@@ -501,13 +563,12 @@ static int plan_make(struct instr_plan *plan, struct site_text *text,
 
 /* The sites become the plan's in any case. */
 static int time_functions(struct instr_plan *plan, const struct site_text *text,
-			  const struct instr_place *place, size_t nr, struct instr_err *err)
+			  enum instr_way way, const struct instr_place *place, size_t nr,
+			  struct instr_err *err)
 {
 	struct timed timed;
-	int code = timed_init(&timed, text, plan->file, err);
+	int code = timed_init(&timed, text, plan->file, way, err);
 
-	if (code)
-		return code;
 	for (size_t i = 0; i < nr && !code; i++)
 		code = timed_add(&timed, place[i].func, err);
 	if (!code)
@@ -518,14 +579,6 @@ static int time_functions(struct instr_plan *plan, const struct site_text *text,
 	plan->nr = timed.nr;
 	timed_exit(&timed);
 	return code;
-}
-
-/* A timed site is of the first of the names at its address. */
-static size_t first_name(const struct site_text *text, size_t func)
-{
-	while (func && text->funcs->func[func].is_alias)
-		func--;
-	return func;
 }
 
 /* Which site is the entry of each place. */
@@ -539,10 +592,10 @@ static int find_places(struct instr_plan *plan, const struct site_text *text,
 		return err_memory(err);
 	for (size_t i = 0; i < plan->nr; i++) {
 		if (plan->site[i].enters || plan->site[i].how == INSTR_HOW_REFUSED)
-			site_of[first_name(text, plan->site[i].record)] = (uint32_t)i;
+			site_of[func_first(text->funcs, plan->site[i].record)] = (uint32_t)i;
 	}
 	for (size_t i = 0; i < nr; i++)
-		plan->place_site[i] = site_of[first_name(text, place[i].func)];
+		plan->place_site[i] = site_of[func_first(text->funcs, place[i].func)];
 	plan->nr_places = nr;
 	return 0;
 }
@@ -568,12 +621,12 @@ static uint32_t cells_for(size_t nr)
 }
 
 static int plan_make_timed(struct instr_plan *plan, struct site_text *text,
-			   const struct instr_place *place, size_t nr, struct instr_err *err)
+			   enum instr_way way, const struct instr_place *place, size_t nr, struct instr_err *err)
 {
 	int code = selfread_find_loads(&text->selfread, err);
 
 	if (!code)
-		code = time_functions(plan, text, place, nr, err);
+		code = time_functions(plan, text, way, place, nr, err);
 	if (!code)
 		code = find_places(plan, text, place, nr, err);
 	if (code)
@@ -631,7 +684,7 @@ int instr_plan_create(struct instr_file *file, const struct instr_place *places,
 }
 
 int instr_plan_exits(struct instr_file *file, enum instr_measure measure,
-		     const struct instr_place *places, size_t nr,
+		     enum instr_way way, const struct instr_place *places, size_t nr,
 		     struct instr_distance distance, struct instr_plan **ret,
 		     struct instr_err *err)
 {
@@ -650,7 +703,7 @@ int instr_plan_exits(struct instr_file *file, enum instr_measure measure,
 	code = text_init(&text, plan, funcs, err);
 	text.measure = measure;
 	if (!code)
-		code = plan_make_timed(plan, &text, places, nr, err);
+		code = plan_make_timed(plan, &text, way, places, nr, err);
 	text_exit(&text);
 	if (!code)
 		*ret = TAKE(plan);
@@ -666,6 +719,7 @@ void instr_plan_destroy(struct instr_plan *plan)
 	free(plan->chunk);
 	free(plan->sites);
 	free(plan->traps);
+	free(plan->origins);
 	free(plan->pointers);
 	free(plan_of(plan)->code);
 	free(plan);

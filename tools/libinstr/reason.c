@@ -18,6 +18,17 @@ const char *instr_how_name(enum instr_how how)
 	return how < INSTR_HOW_MAX ? name[how] : "";
 }
 
+const char *instr_way_name(enum instr_way way)
+{
+	static const char *const name[] = {
+		[INSTR_WAY_AUTO] = "auto",
+		[INSTR_WAY_RETURN] = "return",
+		[INSTR_WAY_SLOT] = "slot",
+	};
+
+	return way < INSTR_WAY_MAX ? name[way] : "";
+}
+
 const char *instr_reason_text(enum instr_reason reason)
 {
 	static const char *const text[INSTR_REASON_EXITS] = {
@@ -40,6 +51,8 @@ const char *instr_reason_text(enum instr_reason reason)
 		[INSTR_REASON_READ] = "the program reads it as data",
 		[INSTR_REASON_SUMMED] = "the program checks the sum of its text",
 		[INSTR_REASON_STACK] = "its stack may have no room left (a Go function without a check)",
+		[INSTR_REASON_CALLED] = "nothing says that it is called",
+		[INSTR_REASON_CALLER] = "it looks at who called it, or may return twice",
 		[INSTR_REASON_SHARED] = "it ends in another function's text",
 	};
 

@@ -26,7 +26,8 @@
  * Where functions are timed, only what is asked for has a place: each site has a cell, to
  * which its slot leads, and there are times behind the data instead of counters:
  *
- *	| descriptor, gate, timing |  slots  | unwinding | cells | control | times
+ *	| descriptor, gate, timing |  slots  | unwinding | return slots | cells | control |
+ *	  table of return slots | times
  *
  * What is in use is listed as chunks, in the order in which it is laid out:
  * descriptor, slots, overflow, cells, annex. Between them the code is zero.
@@ -43,6 +44,7 @@
 #include "file.h"
 #include "gate.h"
 #include "hash.h"
+#include "returns.h"
 #include "site.h"
 #include "timing.h"
 #include "unwinding.h"
@@ -319,9 +321,15 @@ int slab_lay_out(struct instr_plan *plan, struct instr_err *err)
 static void lay_out_times(struct instr_plan *plan, size_t nr_records)
 {
 	plan->data_len = page_up(counter_offset(0));
+	plan->kept_len = page_up(plan->nr_slots * sizeof(struct instr_return));
 	plan->times_len = page_up(nr_records * INSTR_LANES * sizeof(struct timing_record)) +
 			  unwind_asked_len(plan);
 	plan->frames_len = TIMING_FRAMES_LEN;
+}
+
+uint64_t slab_table(const struct instr_plan *plan)
+{
+	return plan->code_len + plan->data_len;
 }
 
 int slab_lay_out_timed(struct instr_plan *plan, size_t nr_records, struct instr_err *err)
@@ -332,7 +340,9 @@ int slab_lay_out_timed(struct instr_plan *plan, size_t nr_records, struct instr_
 
 	plan->slab_start = slab_start(plan->distance.top, text->p_offset);
 	plan->unwind = page_up((uint64_t)(end - plan->slab_start));
-	end = plan->slab_start + (int64_t)plan->unwind + UNWIND_LEN;
+	plan->slots = plan->unwind + UNWIND_LEN;
+	plan->nr_slots = 1 << TIMING_SLOT_BITS;
+	end = plan->slab_start + (int64_t)(plan->slots + SLAB_SLOTS_LEN);
 	lay_out_cells(plan, &end);
 	lay_out_times(plan, nr_records);
 	plan->code_len = page_up((uint64_t)(end - plan->slab_start));
@@ -401,6 +411,15 @@ static int cover_overflow(struct instr_plan *plan, struct instr_err *err)
 	return code;
 }
 
+static bool takes_slots(const struct instr_plan *plan)
+{
+	for (size_t i = 0; i < plan->nr; i++) {
+		if (plan->site[i].by_slot)
+			return true;
+	}
+	return false;
+}
+
 static int cover_cells(struct instr_plan *plan, struct instr_err *err)
 {
 	CLEAN(free) bool *taken = calloc(plan->nr_cells + 1, sizeof(*taken));
@@ -420,17 +439,31 @@ static int cover_cells(struct instr_plan *plan, struct instr_err *err)
 	return code;
 }
 
+/* What all plans that time have. */
+static int cover_timed(struct instr_plan *plan, struct instr_err *err)
+{
+	int code = 0;
+
+	if (plan->measure == INSTR_CALLS)
+		return 0;
+	code = chunk_cover(plan, plan->slab_start + (int64_t)plan->unwind, UNWIND_LEN, err);
+	if (!code && takes_slots(plan))
+		code = chunk_cover(plan, plan->slab_start + (int64_t)plan->slots, SLAB_SLOTS_LEN,
+				   err);
+	return code;
+}
+
 int slab_cover(struct instr_plan *plan, uint64_t *total, struct instr_err *err)
 {
-	int code = chunk_cover(plan, plan->slab_start, plan->measure != INSTR_CALLS ? PAGE : GATE_END, err);
+	int code = chunk_cover(plan, plan->slab_start,
+			       plan->measure != INSTR_CALLS ? PAGE : GATE_END, err);
 
 	if (!code)
 		code = cover_slots(plan, false, err);
 	if (!code)
 		code = cover_overflow(plan, err);
-	if (!code && plan->unwind)
-		code = chunk_cover(plan, plan->slab_start + (int64_t)plan->unwind, UNWIND_LEN,
-				   err);
+	if (!code)
+		code = cover_timed(plan, err);
 	if (!code)
 		code = cover_cells(plan, err);
 	if (!code && plan->annex_len)
@@ -474,20 +507,40 @@ static void fill_gate(const struct instr_plan *plan, uint8_t *bytes)
 	gate_emit(&gate, plan->slab_start + (int64_t)plan->code_len);
 }
 
-static void fill_timing(const struct instr_plan *plan, uint8_t *bytes)
+static void fill_holes(const struct instr_plan *plan, uint8_t *bytes, const uint16_t *hole,
+		       const uint16_t *end, uint64_t target)
 {
-	int64_t frames = plan->slab_start + (int64_t)plan->code_len +
-			 (int64_t)offsetof(struct instr_control, frames);
-
-	memcpy(bytes + TIMING_AT, timing_code, (size_t)(timing_code_end - timing_code));
-	for (const uint16_t *hole = timing_holes; hole < timing_holes_end; hole++) {
+	for (; hole < end; hole++) {
 		struct emit emit = {
 			.bytes = bytes + TIMING_AT + *hole,
 			.position = plan->slab_start + TIMING_AT + *hole,
 		};
 
-		emit_relative(&emit, frames, 0);
+		emit_relative(&emit, plan->slab_start + (int64_t)target, 0);
 	}
+}
+
+static void fill_timing(const struct instr_plan *plan, uint8_t *bytes)
+{
+	memcpy(bytes + TIMING_AT, timing_code, (size_t)(timing_code_end - timing_code));
+	fill_holes(plan, bytes, timing_holes, timing_holes_end,
+		   plan->code_len + offsetof(struct instr_control, frames));
+	fill_holes(plan, bytes, timing_slot_holes, timing_slot_holes_end, plan->slots);
+	fill_holes(plan, bytes, timing_table_holes, timing_table_holes_end, slab_table(plan));
+}
+
+static void fill_slots(const struct instr_plan *plan, uint8_t *bytes)
+{
+	int64_t start = plan->slab_start + (int64_t)plan->slots;
+	struct emit emit = {
+		.bytes = bytes + (slab_bytes(plan, start) - plan->chunk[0].bytes),
+		.position = start,
+	};
+
+	for (uint64_t nr = 0; nr < plan->nr_slots; nr++)
+		returns_emit(&emit, nr,
+			     plan->slab_start + TIMING_AT + (timing_return - timing_code),
+			     plan->slab_start + (int64_t)slab_table(plan));
 }
 
 static void fill_cell_head(const struct instr_plan_site *site, uint8_t *bytes)
@@ -569,5 +622,7 @@ int slab_fill(struct instr_plan *plan, uint8_t *bytes, struct instr_err *err)
 		if (plan->site[i].how != INSTR_HOW_REFUSED)
 			fill_site(plan, &plan->site[i], bytes);
 	}
+	if (takes_slots(plan))
+		fill_slots(plan, bytes);
 	return plan->unwind ? fill_unwind(plan, bytes, err) : 0;
 }

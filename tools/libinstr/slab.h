@@ -4,6 +4,7 @@
 #define LIBINSTR_SLAB_H
 
 #include "libinstr.h"
+#include "timing.h"
 
 /*
  * A slab, or an annex, begins a page or more below the slot of a site at @offset, so
@@ -27,12 +28,18 @@ int slab_lay_out(struct instr_plan *plan, struct instr_err *err);
 int slab_lay_out_timed(struct instr_plan *plan, size_t nr_records, struct instr_err *err);
 uint64_t slab_layout_timed(const struct instr_plan *plan);
 
+/* Bytes of all return slots. */
+#define SLAB_SLOTS_LEN	((uint64_t)INSTR_SLOT_LEN << TIMING_SLOT_BITS)
+
+/* Offset in the slab of the table of return slots. */
+uint64_t slab_table(const struct instr_plan *plan);
+
 /* Gives @site, which is none of these, its place in cell number @cell. */
 void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
 		    uint32_t cell);
 
-/* Whoever changes what block.c, far.c, gate.c, reloc.c, timing.S or unwinding.c emit, or where, changes this. */
-#define SLAB_LAYOUT_VERSION 10
+/* Whoever changes what block.c, far.c, gate.c, reloc.c, returns.c, timing.S or unwinding.c emit, or where, changes this. */
+#define SLAB_LAYOUT_VERSION 11
 
 /* In the slab's first page: the gate, behind the descriptor, and timing_code. */
 #define SLAB_GATE_AT	64

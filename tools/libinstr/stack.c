@@ -16,9 +16,9 @@
 static void move(struct stack *stack, int32_t down)
 {
 	stack->depth += down;
-	/* Beyond where it was in the beginning: the frame is left. */
-	if (stack->depth < 0)
-		stack->depth = 0;
+	/* Beyond that the frame is left. */
+	if (stack->depth < stack->lowest)
+		stack->depth = stack->lowest;
 	for (int i = 0; i < STACK_REGISTERS; i++) {
 		if (stack->saved[i] > stack->depth)
 			stack->saved[i] = 0;

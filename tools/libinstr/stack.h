@@ -10,6 +10,7 @@
 /* All depths are bytes below where RSP was in the beginning. */
 struct stack {
 	int32_t depth;
+	int32_t lowest;			/* that there is within the frame: not above 0 */
 	int32_t saved[STACK_REGISTERS];	/* where its value lies; 0: it is in the register */
 };
 

@@ -22,18 +22,23 @@
 #include "go.h"
 #include "insn.h"
 #include "timing.h"
+#include "unwinding.h"
 
 #define JUMP_LEN 5
 
 int timed_init(struct timed *timed, const struct site_text *text, struct instr_file *file,
-	       struct instr_err *err)
+	       enum instr_way way, struct instr_err *err)
 {
-	*timed = (struct timed){ .text = text, .go = go_made(file) };
-	return exits_text_init(&timed->exits, file, err);
+	int code;
+
+	*timed = (struct timed){ .text = text, .way = way, .go = go_made(file) };
+	code = exits_text_init(&timed->exits, file, err);
+	return code ? code : returns_init(&timed->returns, file, text->funcs, err);
 }
 
 void timed_exit(struct timed *timed)
 {
+	returns_exit(&timed->returns);
 	exits_text_exit(&timed->exits);
 }
 
@@ -84,10 +89,14 @@ static void drop_beginnings(struct exits *exits)
 	exits->nr = nr;
 }
 
-/*
- * Marks what in the window leaves the function. False: the block would be too long for a
- * cell.
- */
+/* False: the block, or what says how to unwind out of it, would be too long for a cell. */
+static bool fits_cell(struct instr_plan_site *site)
+{
+	block_measure(site);
+	return unwind_cell_len(site) <= sizeof(struct instr_cell);
+}
+
+/* Marks what in the window leaves the function. False: it does not fit. */
 static bool set_exits(const struct timed *timed, const struct exits *exits,
 		      struct instr_plan_site *site)
 {
@@ -96,8 +105,7 @@ static bool set_exits(const struct timed *timed, const struct exits *exits,
 		if (is_exit(exits, site_vaddr(timed, site) + site->moved[i].old_at))
 			site->exits |= (uint8_t)(1 << i);
 	}
-	block_measure(site);
-	return site->block_len <= sizeof(((struct instr_cell *)NULL)->code);
+	return fits_cell(site);
 }
 
 /* ---- an exit's own site ------------------------------------------------------- */
@@ -227,6 +235,35 @@ static int push_refused(struct timed *timed, size_t func, enum instr_reason reas
 	return push(timed, &site, err);
 }
 
+/* False: it does not fit. */
+static bool set_by_slot(struct instr_plan_site *site)
+{
+	site->enters = true;
+	site->by_slot = true;
+	return fits_cell(site);
+}
+
+/* @why it is not measured by its exits; INSTR_REASON_NONE: nobody has tried. */
+static int add_by_slot(struct timed *timed, size_t func, enum instr_reason why,
+		       struct instr_err *err)
+{
+	enum instr_reason reason = returns_check(&timed->returns, &timed->exits.cfi, func);
+	struct instr_plan_site site;
+
+	if (timed->way == INSTR_WAY_RETURN || reason)
+		return push_refused(timed, func, why ? why : reason, err);
+	site_plan(timed->text, func, &site);
+	site.record = (uint32_t)func;
+	if (site.how != INSTR_HOW_REFUSED && !set_by_slot(&site)) {
+		site_plan_trap(timed->text, (struct instr_place){ func, 0 }, INSTR_REASON_INSN,
+			       &site);
+		site.record = (uint32_t)func;
+		set_by_slot(&site);
+	}
+	return site.how == INSTR_HOW_REFUSED ? push_refused(timed, func, site.reason, err) :
+					       push(timed, &site, err);
+}
+
 static bool site_covers(const struct timed *timed, const struct instr_plan_site *site,
 			const struct exit *exit)
 {
@@ -284,7 +321,7 @@ static int add_sites(struct timed *timed, const struct exits *exits, unsigned in
 	if (!refused || code)
 		return code;
 	timed->nr = entry;
-	return push_refused(timed, func, refused, err);
+	return add_by_slot(timed, func, refused, err);
 }
 
 /* Code of C has frame descriptions, that of Go has none. */
@@ -307,18 +344,28 @@ static int add_function(struct timed *timed, struct exits *exits, struct instr_e
 	return add_sites(timed, exits, look_len, err);
 }
 
+/* Is that what is not known of a function that is called and returns? */
+static bool reason_is_about_exits(enum exits_reason reason)
+{
+	return reason != EXITS_SEGMENT && reason != EXITS_SIGNAL_FRAME &&
+	       reason != EXITS_NOT_CALLED;
+}
+
 int timed_add(struct timed *timed, size_t func, struct instr_err *err)
 {
 	struct exits exits;
 	enum exits_reason reason = exits_find(&timed->exits, func, &exits);
+	enum instr_reason why = reason ? INSTR_REASON_EXITS + reason : INSTR_REASON_NONE;
 	int code;
 
 	if (reason == EXITS_MEMORY)
 		code = err_memory(err);
-	else if (reason)
-		code = push_refused(timed, func, INSTR_REASON_EXITS + reason, err);
-	else
+	else if (!reason && timed->way != INSTR_WAY_SLOT)
 		code = add_function(timed, &exits, err);
+	else if (reason_is_about_exits(reason))
+		code = add_by_slot(timed, func_first(timed->text->funcs, func), why, err);
+	else
+		code = push_refused(timed, func, why, err);
 	exits_exit(&exits);
 	return code;
 }

@@ -4,23 +4,26 @@
 #define LIBINSTR_TIMED_H
 
 #include "exits.h"
+#include "returns.h"
 #include "site.h"
 
 struct timed {
 	const struct site_text *text;
+	enum instr_way way;
 	struct exits_text exits;
+	struct returns returns;
 	bool go;			/* go.h */
 	size_t nr;
 	struct instr_plan_site *site;	/* whoever takes them free()s them */
 };
 
 int timed_init(struct timed *timed, const struct site_text *text, struct instr_file *file,
-	       struct instr_err *err);
+	       enum instr_way way, struct instr_err *err);
 void timed_exit(struct timed *timed);
 
 /*
- * Adds the sites of @func: its entry, and all others by which it is left. Where one of
- * them is impossible there is one site, which is refused.
+ * Adds the sites of @func: its entry, and all others by which it is left, unless it
+ * returns to a slot. Where one of them is impossible there is one site, which is refused.
  */
 int timed_add(struct timed *timed, size_t func, struct instr_err *err);
 

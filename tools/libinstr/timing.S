@@ -11,6 +11,7 @@
  */
 
 #include "timing.h"
+#include "unwinding.h"
 
 #define GATE_MANY	1
 #define CONTROL_FRAMES	504
@@ -46,6 +47,14 @@
 #define FRAME_CALLER	24
 #define FRAME_ADDRESS	32
 
+#define RETURN_TO	0
+#define RETURN_RECORD	8
+#define RETURN_BODY	16
+#define RETURN_MASK	(((1 << TIMING_SLOT_BITS) - 1) << TIMING_SLOT_LEN_BITS)
+#define RETURN_PROBES	16
+/* Where in a slot timing_return comes back to. */
+#define SLOT_LEFT	16
+
 #define RECORD_CALLS	0
 #define RECORD_EXITS	8
 #define RECORD_TOTAL	16
@@ -60,17 +69,24 @@
 
 	.section .rodata.timing_holes, "a"
 timing_holes:
+	.section .rodata.timing_slot_holes, "a"
+timing_slot_holes:
+	.section .rodata.timing_table_holes, "a"
+timing_table_holes:
 
 	.section .rodata
 	.balign 16
 	.globl timing_code, timing_code_end, timing_holes, timing_holes_end
 	.globl timing_enter, timing_enter_fast, timing_leave, timing_unwind, timing_count
+	.globl timing_take, timing_return
+	.globl timing_slot_holes, timing_slot_holes_end
+	.globl timing_table_holes, timing_table_holes_end
 	.hidden timing_code
 timing_code:
 
-/* control.frames; where that is, is filled in with the slab. */
-.macro FRAMES_HOLE
-	.pushsection .rodata.timing_holes, "a"
+/* A displacement that is filled in with the slab. */
+.macro HOLE of
+	.pushsection .rodata.timing_\of\()holes, "a"
 	.short	.Lhole\@ - timing_code - 4
 	.popsection
 .Lhole\@:
@@ -78,7 +94,7 @@ timing_code:
 
 .macro LOAD_FRAMES to
 	mov	0x7fffffff(%rip), \to
-	FRAMES_HOLE
+	HOLE
 .endm
 
 /* ---- what both have in common --------------------------------------------------- */
@@ -194,6 +210,9 @@ timing_code:
 	lock incq RECORD_CALLS(%rax,%rdx)
 	jmp	.Lcounted\@
 .Lreused\@:
+	call	tail_called
+	cmpq	$0, FRAME_RECORD(%rcx)
+	je	.Lfresh\@
 	call	reap_here
 	jmp	.Lfresh\@
 .Lunwound\@:
@@ -392,6 +411,14 @@ timing_leave:
 	jz	.Lleave_out
 	cmp	%r8, FRAME_RECORD(%rcx)
 	jne	.Lleave_out
+	call	leave_sure
+	jmp	.Lleave_out
+
+/*
+ * The function of the record R8 is left at time R9 by the thread RSI, RDI: where its return
+ * address lies, RCX: its frame. Changes RAX, RDX, RDI, R8.
+ */
+leave_sure:
 	mov	THREAD_LANE(%rsi), %rax
 	shl	$TIMING_RECORD_BITS, %rax
 	add	%rax, %r8
@@ -403,8 +430,7 @@ timing_leave:
 	dec	%rdi
 	call	reap_deeper
 1:	mov	%rax, THREAD_INNER(%rsi)
-2:	call	end_frame
-	jmp	.Lleave_out
+2:	jmp	end_frame
 
 /* ---- unwinding ------------------------------------------------------------------ */
 
@@ -585,7 +611,7 @@ timing_count:
 	push	%rcx
 	push	%rdx
 	lea	0x7fffffff(%rip), %rcx
-	FRAMES_HOLE
+	HOLE
 	cmpb	$GATE_MANY, -CONTROL_FRAMES(%rcx)
 	je	1f
 	push	%rax
@@ -603,6 +629,258 @@ timing_count:
 	lock incq (%rax,%rcx)
 2:	pop	%rdx
 	pop	%rcx
+	ret
+
+/* ---- return slots --------------------------------------------------------------- */
+
+/*
+ * At the entry of a function that returns to a slot: RAX is its record, perhaps with
+ * TIMING_COUNTED. Its return address becomes the address of its slot; but where there is
+ * none that can be had it stays, and this returns to TIMING_MISSED_LEN bytes before the
+ * displaced instructions.
+ *
+ * Entries of the table are looked for from the one on that a hash says. A free one is taken
+ * by its address, and then by its record: who finds an address without a record goes on as
+ * if it were its own.
+ */
+timing_take:
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	push	%r8
+	mov	%rax, %r8
+	lahf
+	seto	%al
+	push	%rax
+	FRAMES	.Ltake_missed
+	mov	BEHIND(6)(%rsp), %rdi
+.Ltake:
+	mov	%r8d, %edx
+	shr	$(TIMING_RECORD_BITS + 3), %edx
+	xor	%edi, %edx
+	imul	$TIMING_HASH, %edx, %edx
+	shr	$(32 - TIMING_SLOT_BITS), %edx
+	shl	$TIMING_SLOT_LEN_BITS, %edx
+	lea	0x7fffffff(%rip), %rcx
+	HOLE table_
+	cmp	%rdi, RETURN_TO(%rcx,%rdx)
+	jne	.Ltake_search
+	cmp	%r8, RETURN_RECORD(%rcx,%rdx)
+	jne	.Ltake_search
+	cmpq	$0, RETURN_BODY(%rcx,%rdx)
+	je	.Ltake_search
+.Ltaken:
+	lea	0x7fffffff(%rip), %rcx
+	HOLE slot_
+	add	%rdx, %rcx
+	mov	%rcx, BEHIND(6)(%rsp)
+.Ltake_out:
+	pop	%rax
+	add	$127, %al
+	sahf
+	pop	%r8
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%rcx
+	ret
+
+	.subsection 1
+.Ltake_search:
+	push	%r9
+	mov	$RETURN_PROBES, %r9d
+1:	mov	RETURN_TO(%rcx,%rdx), %rax
+	test	%rax, %rax
+	jz	3f
+	cmp	%rdi, %rax
+	jne	2f
+	mov	RETURN_RECORD(%rcx,%rdx), %rax
+	test	%rax, %rax
+	jz	4f
+	cmp	%r8, %rax
+	je	5f
+2:	add	$(1 << TIMING_SLOT_LEN_BITS), %edx
+	and	$RETURN_MASK, %edx
+	dec	%r9d
+	jnz	1b
+	lock incq HEAD_MISSED - 1(%rsi)
+	pop	%r9
+.Ltake_missed:
+	mov	6 * 8(%rsp), %rcx
+	and	$-256, %rcx
+	movzbl	TIMING_DISPLACED(%rcx), %edx
+	lea	-TIMING_MISSED_LEN(%rcx,%rdx), %rcx
+	mov	%rcx, 6 * 8(%rsp)
+	jmp	.Ltake_out
+	/* What is a slot already is in no table. */
+3:	call	find_slot
+	test	%rax, %rax
+	jnz	6f
+	lock cmpxchg %rdi, RETURN_TO(%rcx,%rdx)
+	jmp	1b
+4:	lock cmpxchg %r8, RETURN_RECORD(%rcx,%rdx)
+	jmp	1b
+5:	mov	7 * 8(%rsp), %rdi
+	and	$-256, %rdi
+	movzbl	TIMING_DISPLACED(%rdi), %eax
+	add	%rdi, %rax
+	mov	%rax, RETURN_BODY(%rcx,%rdx)
+	pop	%r9
+	jmp	.Ltaken
+	/* The entry RAX is of a function that ends with calling this one. */
+6:	pop	%r9
+	push	RETURN_TO(%rax)
+	lea	BEHIND(7)(%rsp), %rdi
+	call	leave_by_tail_call
+	pop	%rdi
+	jmp	.Ltake
+	.subsection 0
+
+/* The function of the entry RAX is left by a tail call, RDI: where its return address lies. */
+leave_by_tail_call:
+	push	%rax
+	push	%rcx
+	push	%rdx
+	push	%r8
+	mov	RETURN_RECORD(%rax), %r8
+	test	$TIMING_COUNTED, %r8b
+	jnz	1f
+	push	%rsi
+	push	%rdi
+	push	%r9
+	CLOCK	%r9
+	FIND
+	call	find_sure
+	test	%rcx, %rcx
+	jz	2f
+	cmp	%r8, FRAME_RECORD(%rcx)
+	jne	2f
+	call	leave_sure
+2:	pop	%r9
+	pop	%rdi
+	pop	%rsi
+	jmp	3f
+1:	lea	RECORD_EXITS - TIMING_COUNTED(%r8), %rax
+	call	timing_count
+3:	pop	%r8
+	pop	%rdx
+	pop	%rcx
+	pop	%rax
+	ret
+
+/*
+ * A function is entered whose return address lies at RDI. If that is a slot's, it is a tail
+ * call of the slot's function.
+ */
+tail_called:
+	push	%rax
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	LOAD_FRAMES %rsi
+	test	%rsi, %rsi
+	jz	1f
+	or	$1, %rsi
+	mov	(%rdi), %rdi
+	call	find_slot
+	mov	(%rsp), %rdi
+	test	%rax, %rax
+	jz	1f
+	call	leave_by_tail_call
+1:	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%rcx
+	pop	%rax
+	ret
+
+/* RAX: the entry of the slot that RDI returns to, of any slab; 0: it is none. RSI: the frames and 1. */
+find_slot:
+	push	%rcx
+	push	%rdx
+	push	%r8
+	lea	TIMING_SLABS - 1(%rsi), %rcx
+	mov	$TIMING_NR_SLABS, %r8d
+1:	mov	(%rcx), %rdx
+	test	%rdx, %rdx
+	jz	2f
+	mov	%rdi, %rax
+	sub	%rdx, %rax
+	cmp	8(%rcx), %rax
+	jb	3f
+	add	$16, %rcx
+	dec	%r8d
+	jnz	1b
+2:	xor	%eax, %eax
+	pop	%r8
+	pop	%rdx
+	pop	%rcx
+	ret
+	/* RAX bytes behind the start of the slab RDX. */
+3:	mov	UNWIND_OF_SLAB(%rdx), %rcx
+	test	%rcx, %rcx
+	jz	2b
+	add	%rdx, %rcx
+	mov	UNWIND_SLOTS_AT(%rcx), %r8d
+	test	%r8d, %r8d
+	jz	2b
+	sub	%r8, %rax
+	sub	$(1 + TIMING_SLOT_RETURN), %rax
+	test	$~RETURN_MASK, %rax
+	jnz	2b
+	mov	UNWIND_TABLE(%rcx), %ecx
+	add	%rcx, %rax
+	add	%rdx, %rax
+	/* Whoever returns there knows where to go on. */
+	cmpq	$0, RETURN_TO(%rax)
+	je	2b
+	pop	%r8
+	pop	%rdx
+	pop	%rcx
+	ret
+
+/*
+ * From a slot: a function has returned to it. There is room for the return address, which
+ * becomes what it was, and below that 120 bytes.
+ */
+timing_return:
+	push	%rax
+	push	%rcx
+	push	%rdx
+	lahf
+	seto	%al
+	push	%rax
+	mov	4 * 8(%rsp), %rcx
+	lea	0x7fffffff(%rip), %rdx
+	HOLE slot_
+	sub	%rdx, %rcx
+	lea	0x7fffffff(%rip), %rdx
+	HOLE table_
+	mov	RETURN_TO - SLOT_LEFT(%rdx,%rcx), %rax
+	mov	%rax, 5 * 8 + 120(%rsp)
+	mov	RETURN_RECORD - SLOT_LEFT(%rdx,%rcx), %rcx
+	test	$TIMING_COUNTED, %cl
+	jnz	.Lreturn_counted
+	pop	%rax
+	add	$127, %al
+	sahf
+	mov	%rcx, %rax
+	pop	%rdx
+	pop	%rcx
+	call	timing_leave
+	pop	%rax
+	ret
+.Lreturn_counted:
+	lea	RECORD_EXITS - TIMING_COUNTED(%rcx), %rax
+	call	timing_count
+	pop	%rax
+	add	$127, %al
+	sahf
+	pop	%rdx
+	pop	%rcx
+	pop	%rax
 	ret
 
 /* ---- what is seldom needed ------------------------------------------------------ */
@@ -788,5 +1066,9 @@ timing_code_end:
 
 	.section .rodata.timing_holes, "a"
 timing_holes_end:
+	.section .rodata.timing_slot_holes, "a"
+timing_slot_holes_end:
+	.section .rodata.timing_table_holes, "a"
+timing_table_holes_end:
 
 	.section .note.GNU-stack,"",@progbits

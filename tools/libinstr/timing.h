@@ -23,6 +23,15 @@
  * that a bucket is no wider than a 32nd of its values, as in HdrHistogram (Gil Tene). The
  * buckets of one power are a group, which a record gets when it needs it.
  *
+ * Where not all exits of a function are known, it returns to a return slot (see
+ * uapi/linux/instr.h), which is found by the function and by where the slot goes on. The
+ * usual way, a slot for each frame, needs to know when a frame is gone, which nobody does
+ * who jumps out of functions, switches stacks or copies them. A slot that stands for an
+ * address serves all frames and is never given back; whether its frame is still known
+ * matters only for the times. It calls the function, so that the processor's predictions
+ * of returns hold. A function that is called by a tail call returns to where its caller
+ * would have, and that one ends there.
+ *
  * A frame may be ended by the code of another slab: what it writes to does not depend on
  * whose code it is.
  */
@@ -47,10 +56,21 @@
 /* Frames of a stack that is not aligned may reach beyond their block. */
 #define TIMING_FRAMES_LEN	(TIMING_FRAMES + TIMING_BLOCKS * TIMING_BLOCK_LEN + 0x1000)
 
+#define TIMING_SLOT_BITS	13		/* of the number of return slots */
+#define TIMING_SLOT_LEN_BITS	5
+#define TIMING_SLOT_RETURN	6		/* where in one what it calls comes back to */
+
 #define TIMING_RECORD_BITS	8		/* of its length */
 #define TIMING_GROUP_BUCKETS	32
 #define TIMING_GROUP_LEN	256
 #define TIMING_GROUPS		44		/* of a record: up to 2^49 ticks */
+
+/* With the address of a record: exits are only counted. */
+#define TIMING_COUNTED		1
+
+/* In struct instr_cell, and what lies before it in the block, where no slot was found. */
+#define TIMING_DISPLACED	14
+#define TIMING_MISSED_LEN	9
 
 /* What timing_unwind is told, and numbers of struct timing_record: @unwound */
 #define TIMING_LONGJMP		0
@@ -64,6 +84,14 @@
 #include <stdint.h>
 
 #include "libinstr.h"
+
+/* Of struct instr_return, for the code of slabs. */
+struct timing_return {
+	uint64_t to;
+	uint64_t record;	/* address of the function's, perhaps with TIMING_COUNTED */
+	uint64_t body;		/* what the slot calls */
+	uint64_t pad;
+};
 
 /* Behind the tables of threads and of slabs. */
 struct timing_head {
@@ -102,11 +130,13 @@ struct timing_record {
 	uint32_t group[TIMING_GROUPS];
 };
 
-/* The code, and where in it displacements to control.frames are. */
+/* The code, and where in it displacements are, to: */
 extern const uint8_t timing_code[], timing_code_end[];
-extern const uint16_t timing_holes[], timing_holes_end[];
+extern const uint16_t timing_holes[], timing_holes_end[];		/* control.frames */
+extern const uint16_t timing_slot_holes[], timing_slot_holes_end[];	/* the first return slot */
+extern const uint16_t timing_table_holes[], timing_table_holes_end[];	/* their table */
 extern const uint8_t timing_enter[], timing_enter_fast[], timing_leave[], timing_unwind[];
-extern const uint8_t timing_count[];
+extern const uint8_t timing_count[], timing_take[], timing_return[];
 
 #endif
 #endif

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #include "block.h"
+#include "returns.h"
 #include "clean.h"
 #include "err.h"
 #include "reloc.h"
@@ -42,6 +43,10 @@ _Static_assert(offsetof(struct unwind_head, cells) == UNWIND_CELLS &&
 	       offsetof(struct unwind_head, common) == UNWIND_COMMON &&
 	       offsetof(struct unwind_head, slots) == UNWIND_SLOTS &&
 	       offsetof(struct unwind_head, own) == UNWIND_OWN &&
+	       offsetof(struct unwind_head, returns) == UNWIND_RETURNS &&
+	       offsetof(struct unwind_head, slots_at) == UNWIND_SLOTS_AT &&
+	       offsetof(struct unwind_head, table) == UNWIND_TABLE &&
+	       offsetof(struct unwind_head, inside) == UNWIND_INSIDE &&
 	       sizeof(struct unwind_head) <= UNWIND_FIND_AT, "lookup.S");
 
 /* DWARF's numbers of registers. */
@@ -151,15 +156,16 @@ static void emit_rip_rule(struct emit *emit, const void *expression, size_t len)
 #define SLEB(value)	((uint8_t)((value) & 0x7f))	/* of what is in [-64, 64) */
 
 /* In the beginning, unless it says otherwise: RSP as it is, at the site's start. */
+static const uint8_t rsp_as_it_is[] = { DW_CFA_def_cfa, RSP, 1, DW_CFA_val_offset, RSP, 1 };
+
 static void emit_place_cie(struct emit *emit)
 {
-	static const uint8_t rsp[] = { DW_CFA_def_cfa, RSP, 1, DW_CFA_val_offset, RSP, 1 };
 	static const uint8_t site[] = {
 		OP_CELL, DW_OP_plus_uconst, CELL_SITE_AT, OP_FOLLOW,
 	};
 	size_t begin = emit_cie_begin(emit, "zRS", -1);
 
-	emit_bytes(emit, rsp, sizeof(rsp));
+	emit_bytes(emit, rsp_as_it_is, sizeof(rsp_as_it_is));
 	emit_rip_rule(emit, site, sizeof(site));
 	emit_entry_end(emit, begin);
 }
@@ -175,6 +181,52 @@ static void emit_slots(struct emit *emit, int64_t cie, int64_t start, uint64_t l
 	size_t begin = emit_fde_begin(emit, cie, start, len);
 
 	emit_rip_rule(emit, site, sizeof(site));
+	emit_entry_end(emit, begin);
+}
+
+static void emit_return_cie(struct emit *emit)
+{
+	size_t begin = emit_cie_begin(emit, "zR", -1);
+
+	emit_bytes(emit, rsp_as_it_is, sizeof(rsp_as_it_is));
+	emit_entry_end(emit, begin);
+}
+
+/*
+ * Return slots: the function has returned to one, and its caller goes on where the slot's
+ * entry of the table says, with the stack as it is. The processor may also be @inside: the
+ * slot makes room on the stack, and gives back all but the return address.
+ */
+static void emit_returns(struct emit *emit, int64_t cie, const struct instr_plan *plan,
+			 bool inside)
+{
+
+	static const uint8_t rsp[] = {
+		DW_OP_breg7, 0,
+		DW_OP_breg16, 0, DW_OP_lit31, DW_OP_and, DW_OP_dup,
+		DW_OP_lit0 + SLOT_ROOM_AT, DW_OP_gt, DW_OP_const1u, SLOT_ROOM, DW_OP_mul,
+		DW_OP_swap, DW_OP_lit0 + SLOT_BACK_AT, DW_OP_gt, DW_OP_const1u,
+		SLOT_ROOM - 8, DW_OP_mul, DW_OP_minus,
+		DW_OP_plus,
+	};
+	static const uint8_t entry[] = { DW_OP_const1s, (uint8_t)-INSTR_SLOT_LEN, DW_OP_and,
+					 DW_OP_deref };
+	int64_t start = plan->slab_start + (int64_t)plan->slots;
+	uint8_t bytes[16];
+	struct emit to = { .bytes = bytes };
+	/* It is looked for by the byte before where it goes on. */
+	size_t begin = emit_fde_begin(emit, cie, start - 1, plan->nr_slots * INSTR_SLOT_LEN + 1);
+
+	emit_byte(&to, DW_OP_breg16);
+	emit_sleb32(&to, (int64_t)slab_table(plan) - (int64_t)plan->slots);
+	emit_bytes(&to, entry, sizeof(entry));
+	emit_rip_rule(emit, bytes, to.len);
+	if (inside) {
+		emit_byte(emit, DW_CFA_val_expression);
+		emit_byte(emit, RSP);
+		emit_uleb(emit, sizeof(rsp));
+		emit_bytes(emit, rsp, sizeof(rsp));
+	}
 	emit_entry_end(emit, begin);
 }
 
@@ -218,16 +270,26 @@ static void emit_saved(struct rows *rows, unsigned int reg, int32_t depth)
 	emit_uleb(rows->emit, (uint64_t)((depth + rows->base) / rows->align));
 }
 
+/* What is negative must be a multiple of @align, and small. */
+static void emit_cfa_offset(struct emit *emit, int32_t offset, int32_t align)
+{
+	if (offset < 0) {
+		emit_byte(emit, DW_CFA_def_cfa_offset_sf);
+		emit_byte(emit, SLEB(offset / -align));
+	} else {
+		emit_byte(emit, DW_CFA_def_cfa_offset);
+		emit_uleb(emit, (uint64_t)offset);
+	}
+}
+
 /* From @at on the stack is as @stack says. */
 static void emit_row(struct rows *rows, uint32_t at, const struct stack *stack)
 {
 	if (stack_equal(&rows->stack, stack))
 		return;
 	emit_advance(rows, at);
-	if (stack->depth != rows->stack.depth) {
-		emit_byte(rows->emit, DW_CFA_def_cfa_offset);
-		emit_uleb(rows->emit, (uint64_t)(stack->depth + rows->base));
-	}
+	if (stack->depth != rows->stack.depth)
+		emit_cfa_offset(rows->emit, stack->depth + rows->base, rows->align);
 	for (unsigned int i = 0; i < STACK_REGISTERS; i++) {
 		if (stack->saved[i] != rows->stack.saved[i])
 			emit_saved(rows, i, stack->saved[i]);
@@ -269,6 +331,17 @@ static void emit_origin(struct block_walk *walk, uint32_t at, uint8_t old, bool 
 	emit_rip_rule(emit, bytes, expression.len);
 }
 
+static void walk_code(struct block_walk *walk, uint32_t at, uint32_t end, struct stack stack)
+{
+	struct insn insn;
+
+	while (at < end && insn_decode(walk->block + at, end - at, &insn)) {
+		emit_row(&walk->rows, at, &stack);
+		stack_step(&stack, &insn, walk->block + at);
+		at += insn.len;
+	}
+}
+
 /* Bytes of the block from @at to @end do what the instruction @old bytes into the site did. */
 static void walk_block(struct block_walk *walk, uint32_t at, uint32_t end, uint8_t old)
 {
@@ -277,11 +350,23 @@ static void walk_block(struct block_walk *walk, uint32_t at, uint32_t end, uint8
 
 	if (at < end && old && insn_decode_flow(walk->block + at, end - at, &insn))
 		emit_origin(walk, at, old, at + insn.len == end);
-	while (at < end && insn_decode(walk->block + at, end - at, &insn)) {
-		emit_row(&walk->rows, at, &stack);
-		stack_step(&stack, &insn, walk->block + at);
-		at += insn.len;
-	}
+	walk_code(walk, at, end, stack);
+}
+
+/*
+ * What comes before the displaced instructions. Where no slot is found only the end of that
+ * is executed, with RAX pushed; and on the way to one the return address is left.
+ */
+static void walk_interceptor(struct block_walk *walk, const struct instr_plan_site *site)
+{
+	struct stack stack = { .lowest = -8 }, missed = { .depth = 128 + 8 };
+	uint32_t end = site->displaced_at;
+
+	missed.saved[0] = missed.depth;
+	if (site->by_slot)
+		end -= TIMING_MISSED_LEN + 1;
+	walk_code(walk, 0, end, stack);
+	walk_code(walk, end, site->displaced_at, missed);
 }
 
 /* Behind the routine, whose length is the same everywhere. */
@@ -308,7 +393,7 @@ static void emit_block(struct emit *emit, const struct instr_plan_site *site, in
 	size_t begin = emit_fde_begin(emit, cie, cell + (int64_t)CELL_CODE_AT, site->block_len);
 	uint32_t at = site->displaced_at;
 
-	walk_block(&walk, 0, at, 0);
+	walk_interceptor(&walk, site);
 	for (size_t i = 0; i < site->nr_moved; i++) {
 		const struct instr_moved *moved = &site->moved[i];
 
@@ -349,6 +434,8 @@ void unwind_fill_cell(const struct instr_plan *plan, const struct instr_plan_sit
 	struct emit emit = { .bytes = cell, .len = fde_at, .position = position };
 
 	memcpy(cell + CELL_SITE_AT, &site_at, sizeof(site_at));
+	if (site->by_slot)
+		cell[TIMING_DISPLACED] = (uint8_t)(CELL_CODE_AT + site->displaced_at);
 	if (unwind_cell_len(site) > sizeof(struct instr_cell))
 		return;
 	memcpy(cell + UNWIND_OF_CELL, &fde_at, sizeof(fde_at));
@@ -462,6 +549,7 @@ static void emit_routine_cie(struct emit *emit)
 {
 	static const uint8_t called[] = {
 		DW_CFA_def_cfa, RSP, 8, DW_CFA_offset | RIP, 1,
+		DW_CFA_val_offset, RSP, 0,
 	};
 	size_t begin = emit_cie_begin(emit, "zR", -8);
 
@@ -482,6 +570,10 @@ static int emit_common(struct emit *emit, const struct instr_plan *plan, const u
 	emit_place_cie(emit);
 	head->slots = (uint32_t)(emit_here(emit) - part);
 	emit_slots(emit, cie, plan->slab_start + PAGE, plan->unwind - PAGE);
+	cie = emit_here(emit);
+	emit_return_cie(emit);
+	head->inside = (uint32_t)(emit_here(emit) - part);
+	emit_returns(emit, cie, plan, true);
 	cie = emit_here(emit);
 	emit_routine_cie(emit);
 	head->common = (uint32_t)(emit_here(emit) - part);
@@ -510,6 +602,19 @@ static void fill_find(const struct instr_plan *plan, uint8_t *bytes)
 	}
 }
 
+/* Most lookups are of where slots are returned to, which is described by less. */
+static int emit_part(struct emit *emit, const struct instr_plan *plan, const uint8_t *page,
+		     int64_t part, struct unwind_head *head, struct instr_err *err)
+{
+	int code = emit_common(emit, plan, page, part, head, err);
+	int64_t cie = emit_here(emit);
+
+	emit_return_cie(emit);
+	head->returns = (uint32_t)(emit_here(emit) - part);
+	emit_returns(emit, cie, plan, false);
+	return code;
+}
+
 int unwind_fill(const struct instr_plan *plan, const uint8_t *page, uint8_t *bytes,
 		struct instr_err *err)
 {
@@ -517,17 +622,19 @@ int unwind_fill(const struct instr_plan *plan, const uint8_t *page, uint8_t *byt
 		.cells = plan->cells,
 		.cells_len = plan->nr_cells * sizeof(struct instr_cell),
 		.asked = instr_plan_len(plan) - unwind_asked_len(plan),
+		.slots_at = (uint32_t)plan->slots - 1,
+		.table = (uint32_t)slab_table(plan),
 	};
 	int64_t part = plan->slab_start + (int64_t)plan->unwind;
 	struct emit emit = { .position = part, .len = place_cie_at() };
-	int code = emit_common(&emit, plan, page, part, &head, err);
+	int code = emit_part(&emit, plan, page, part, &head, err);
 
 	if (code)
 		return code;
 	if (emit.len > UNWIND_LEN)
 		return instr_fail(err, -E2BIG, "descriptions of %zu bytes", emit.len);
 	emit = (struct emit){ .bytes = bytes, .position = part, .len = place_cie_at() };
-	code = emit_common(&emit, plan, page, part, &head, err);
+	code = emit_part(&emit, plan, page, part, &head, err);
 	fill_find(plan, bytes + UNWIND_FIND_AT);
 	memcpy(bytes, &head, sizeof(head));
 	return code;

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Return slots: what functions return to of which not all exits are known; see timing.h.
+ * The code of the slots, and for which functions there may be one.
+ */
+#ifndef LIBINSTR_RETURNS_H
+#define LIBINSTR_RETURNS_H
+
+#include <linux/instr.h>
+
+#include "cfi.h"
+#include "emit.h"
+#include "func.h"
+
+/* Where in a slot RSP has gone down by SLOT_ROOM, and up again by all but 8 of them. */
+#define SLOT_ROOM	128
+#define SLOT_ROOM_AT	10
+#define SLOT_BACK_AT	20
+
+/*
+ * Emits slot number @nr. @returns: position of timing_return; @table: of struct instr_return
+ * of all slots.
+ */
+void returns_emit(struct emit *emit, uint64_t nr, int64_t returns, int64_t table);
+
+/* Which functions of a file can't have one, for what they do with return addresses. */
+struct returns {
+	const struct instr_file *file;
+	const struct func_table *funcs;
+	uint64_t *slot;		/* vaddrs: of pointers to such functions */
+	size_t nr;
+};
+
+int returns_init(struct returns *returns, const struct instr_file *file,
+		 const struct func_table *funcs, struct instr_err *err);
+void returns_exit(struct returns *returns);
+
+/* INSTR_REASON_NONE: @func may return to a slot. */
+enum instr_reason returns_check(const struct returns *returns, struct cfi *cfi, size_t func);
+
+#endif
