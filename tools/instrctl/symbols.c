@@ -3,8 +3,7 @@
  * instrctl symbols: what debuggers and profilers have to know of a process's slabs.
  *
  * The process may have written anything to its slabs, and map what only looks like one.
- * libinstr sees to that; here it is the files that are not trusted: what is in the way is
- * replaced only if we wrote it, no link is followed, and a file appears whole.
+ * libinstr sees to that; nor are folders trusted that the file is written to: see replace.c.
  */
 
 #include <errno.h>
@@ -20,6 +19,7 @@
 #include "libinstr/err.h"
 #include "libinstr/proc.h"
 #include "libinstr/symfile.h"
+#include "replace.h"
 #include "say.h"
 
 const char help_symbols[] =
@@ -50,16 +50,49 @@ struct request {
 
 static bool is_slab(const struct instr_map *map)
 {
-	/* What selftests/host makes is a memfd. */
-	return map->is_text && (!strcmp(map->name, "/instr-slab (deleted)") ||
-				!strcmp(map->name, "/memfd:instr-slab (deleted)"));
+	return map->is_text && instr_map_is_slab(map);
+}
+
+/* Of a process, and the file that one of its slabs has there, or -1. */
+struct memory {
+	int fd, file;
+	uint64_t start, offset;	/* of the mapping, and in the file */
+};
+
+/*
+ * To read what was never written would take memory for it, as long as the slab is there;
+ * most of one that counts is like that.
+ */
+static bool is_hole(const struct memory *memory, uint64_t vaddr, size_t len)
+{
+	off_t at = (off_t)(vaddr - memory->start + memory->offset);
+	off_t data = memory->file < 0 ? at : lseek(memory->file, at, SEEK_DATA);
+
+	return data < 0 ? errno == ENXIO : data >= at + (off_t)len;
 }
 
 static bool read_memory(void *arg, uint64_t vaddr, void *to, size_t len)
 {
-	const int *fd = arg;
+	const struct memory *memory = arg;
 
-	return pread(*fd, to, len, (off_t)vaddr) == (ssize_t)len;
+	if (!is_hole(memory, vaddr, len))
+		return pread(memory->fd, to, len, (off_t)vaddr) == (ssize_t)len;
+	memset(to, 0, len);
+	return true;
+}
+
+/* -1: it can't be seen, or the slab is not what the file has, but a private copy. */
+static int open_slab_file(const struct instr_maps *maps, const struct instr_map *map)
+{
+	char link[96];
+	struct stat stat_buf;
+
+	snprintf(link, sizeof(link), "/proc/%d/map_files/%lx-%lx", maps->pid,
+		 (unsigned long)map->start, (unsigned long)map->end);
+	if (!strncmp(map->name, "/memfd:", strlen("/memfd:")) || stat(link, &stat_buf) ||
+	    !S_ISREG(stat_buf.st_mode))
+		return -1;
+	return open(link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
 /* NULL: it can't be opened; there are addresses instead of names then. */
@@ -96,9 +129,11 @@ static struct instr_file *open_text(const struct instr_maps *maps, uint64_t base
 }
 
 static int add_slab(struct instr_symbols *symbols, const struct instr_maps *maps,
-		    const struct instr_map *map, int memory, struct instr_err *err)
+		    const struct instr_map *map, int fd, struct instr_err *err)
 {
 	CLEAN(file) struct instr_file *file = NULL;
+	CLEAN(close) int slab_file = open_slab_file(maps, map);
+	struct memory memory = { fd, slab_file, map->start, map->offset };
 	struct symbols_slab slab = {
 		.start = map->start,
 		.len = map->end - map->start,
@@ -158,80 +193,7 @@ static int find_symbols(pid_t pid, struct instr_symbols *symbols, struct instr_e
 	return code;
 }
 
-/* ---- the file -------------------------------------------------------------- */
-
-/* Is there one, and may it be replaced? */
-static int look_at_old(const char *path, bool *is_there, struct instr_err *err)
-{
-	CLEAN(close) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct stat old;
-
-	*is_there = fd >= 0 || errno != ENOENT;
-	if (!*is_there)
-		return 0;
-	if (fd < 0 && errno != ELOOP)
-		return err_errno(err, -errno, path);
-	if (fd >= 0 && !fstat(fd, &old) && S_ISREG(old.st_mode) && old.st_uid == geteuid() &&
-	    symfile_is_ours(fd))
-		return 0;
-	instr_fail(err, -EEXIST, "%s: is there already, and not ours", path);
-	return instr_hint(err, -EEXIST, "remove it, or name another file: -o FILE");
-}
-
-static int write_all(int fd, const uint8_t *bytes, size_t len)
-{
-	while (len) {
-		ssize_t done = write(fd, bytes, len);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		bytes += done;
-		len -= (size_t)done;
-	}
-	return 0;
-}
-
-/* Nothing is replaced that was not there. */
-static int put_in_place(const char *temporary, const char *path, bool is_there)
-{
-	if (is_there)
-		return rename(temporary, path) ? -errno : 0;
-	if (!renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE))
-		return 0;
-	/* Not every file system can do that. */
-	if (errno != EINVAL || link(temporary, path))
-		return -errno;
-	unlink(temporary);
-	return 0;
-}
-
-static int write_file(const char *path, const uint8_t *bytes, size_t len,
-		      struct instr_err *err)
-{
-	CLEAN(free) char *temporary = NULL;
-	bool is_there;
-	int code = look_at_old(path, &is_there, err);
-	int fd;
-
-	if (code)
-		return code;
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-		out_of_memory();
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, -errno, path);
-	code = write_all(fd, bytes, len);
-	if (close(fd) && !code)
-		code = -errno;
-	if (!code)
-		code = put_in_place(temporary, path, is_there);
-	if (!code)
-		return 0;
-	unlink(temporary);
-	return err_errno(err, code, path);
-}
+/* ---- the verb -------------------------------------------------------------- */
 
 /* perf looks for its map where the process has its /tmp. */
 static int check_namespace(pid_t pid, struct instr_err *err)
@@ -247,8 +209,6 @@ static int check_namespace(pid_t pid, struct instr_err *err)
 	instr_fail(err, -EXDEV, "process %d: has another /tmp, in which perf looks", pid);
 	return instr_hint(err, -EXDEV, "name a file, and copy it there: -o FILE");
 }
-
-/* ---- the verb -------------------------------------------------------------- */
 
 static const char *plural(size_t nr)
 {
@@ -280,7 +240,7 @@ static int run(const struct request *request, struct instr_symbols *symbols,
 	else if (!code)
 		code = symfile_elf(symbols, &bytes, &len, err);
 	if (!code)
-		code = write_file(request->path, bytes, len, err);
+		code = replace_file(request->path, bytes, len, symfile_is_ours, err);
 	return code;
 }
 
