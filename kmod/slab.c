@@ -80,7 +80,9 @@ static struct instr_code *code_create(const struct instr_code_key *key)
 	code->kept_len = key->kept_len;
 	code->annex_len = key->annex_len;
 	code->times_len = key->times_len;
-	err = instr_memory_open("instr-slab", code_total_len(code), &code->rw, &code->ro);
+	/* perf asks for names of code (/tmp/perf-PID.map) only where it is /dev/zero's. */
+	err = instr_memory_open("dev/zero:instr-slab", code_total_len(code), &code->rw,
+				&code->ro);
 	if (err) {
 		kfree(code);
 		return ERR_PTR(err);

@@ -252,6 +252,16 @@ static uint8_t *map_at(uint8_t *want, size_t len)
 	return NULL;
 }
 
+/* Gives code the name that the module gives it, by which it is found. If it can't: none. */
+static void name_code(uint8_t *at, size_t len)
+{
+	CLEAN(close) int fd = memfd_create("instr-slab", MFD_CLOEXEC);
+
+	if (fd >= 0 && !ftruncate(fd, (off_t)len) &&
+	    mmap(at, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED)
+		abort();
+}
+
 static void slab_fill(const struct host *host)
 {
 	const struct instr_plan *plan = host->plan;
@@ -276,6 +286,9 @@ static int slab_map(struct host *host, struct instr_err *err)
 		host->annex = map_at(host->base + plan->annex_start, plan->annex_len);
 	if (!host->slab || (plan->annex_len && !host->annex))
 		return instr_fail(err, -EEXIST, "%s: the slab's place is taken", path);
+	name_code(host->slab, plan->code_len);
+	if (host->annex)
+		name_code(host->annex, plan->annex_len);
 	slab_fill(host);
 	if (host->measure)
 		replace_thread_trap(host);

@@ -50,7 +50,7 @@ _instrctl()
 	case $verb:$word in
 	*:-*)
 		mapfile -t COMPREPLY < <(compgen -W "$(_instrctl_options "$verb")" -- "$word") ;;
-	list:* | plan:* | stat:*)
+	list:* | plan:* | stat:* | symbols:*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -W "$(_instrctl_values "$verb")" -- "$word") ;;

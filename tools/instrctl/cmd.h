@@ -29,6 +29,7 @@ int cmd_plan(int argc, char **argv);
 int cmd_remove(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
+int cmd_symbols(int argc, char **argv);
 
 /* What follows the synopsis. */
 extern const char help_check[];
@@ -38,6 +39,7 @@ extern const char help_plan[];
 extern const char help_remove[];
 extern const char help_show[];
 extern const char help_stat[];
+extern const char help_symbols[];
 
 /* ---- opt.c: the command line ---------------------------------------------- */
 

@@ -5,8 +5,6 @@
 
 #include "room.h"
 
-#include <string.h>
-
 /* Where in the process the position lies, if the file is mapped there by @map. */
 static uint64_t position_vaddr(const struct instr_map *map, int64_t position)
 {
@@ -21,7 +19,7 @@ static bool has_old_slab(const struct instr_maps *maps, uint64_t start)
 {
 	for (size_t i = 0; i < maps->nr; i++)
 		if (maps->map[i].start == start && maps->map[i].offset == 0 &&
-		    !strncmp(maps->map[i].name, "/instr-slab", strlen("/instr-slab")))
+		    instr_map_is_slab(&maps->map[i]))
 			return true;
 	return false;
 }

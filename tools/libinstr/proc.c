@@ -219,6 +219,21 @@ bool instr_map_is(const struct instr_maps *maps, const struct instr_map *map, in
 	return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
+/* The module's; an older one's; a memfd, as selftests/host makes them. */
+bool instr_map_is_slab(const struct instr_map *map)
+{
+	static const char *const names[] = {
+		"/dev/zero:instr-slab (deleted)", "/instr-slab (deleted)",
+		"/memfd:instr-slab (deleted)",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(map->name, names[i]))
+			return true;
+	}
+	return false;
+}
+
 char *instr_map_path(const struct instr_maps *maps, const struct instr_map *map)
 {
 	char link[96];

@@ -44,6 +44,9 @@ char *instr_map_path(const struct instr_maps *maps, const struct instr_map *map)
 /* It maps the file that is open as @fd. */
 bool instr_map_is(const struct instr_maps *maps, const struct instr_map *map, int fd);
 
+/* It is called what slabs are; who else calls a mapping so isn't known. */
+bool instr_map_is_slab(const struct instr_map *map);
+
 /* From now on something lies in [start, start + len). */
 int instr_maps_take(struct instr_maps *maps, uint64_t start, uint64_t len, struct instr_err *err);
 /* Nothing lies in [start, start + len), and something may. */

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Files that appear whole, or not at all. */
+#ifndef INSTRCTL_REPLACE_H
+#define INSTRCTL_REPLACE_H
+
+#include "libinstr/libinstr.h"
+
+/*
+ * Makes the file, which only its owner may read, anew. -EEXIST: there is one that is not of
+ * the user that we are, or of which @is_ours says no.
+ */
+int replace_file(const char *path, const uint8_t *bytes, size_t len, bool (*is_ours)(int fd),
+		 struct instr_err *err);
+
+#endif
