@@ -68,8 +68,10 @@ def run_hosted(argv, files, cwd=None, env=None, timeout=900):
         # Programs that change who they are may still write to it.
         os.chmod(folder, 0o777)
         os.chmod(log, 0o666)
-        env = dict(os.environ if env is None else env, INSTR_HOST=":".join(files),
-                   INSTR_HOST_LOG=log, LD_PRELOAD=os.path.join(OUT, "preload.so"))
+        env = dict(os.environ if env is None else env)
+        preload = [os.path.join(OUT, "preload.so"), env.get("LD_PRELOAD")]
+        env.update(INSTR_HOST=":".join(files), INSTR_HOST_LOG=log,
+                   LD_PRELOAD=":".join(filter(None, preload)))
         return run(argv, cwd, env, timeout), Log(log)
 
 
@@ -94,6 +96,10 @@ class Tap:
             for note in notes:
                 print(f"# {note}")
         sys.stdout.flush()
+
+    def skip(self, name, why):
+        self.number += 1
+        print(f"ok {self.number} {name} # SKIP {why}", flush=True)
 
     def done(self):
         print(f"1..{self.number}")

@@ -5,6 +5,7 @@
  *
  *	INSTR_HOST=cc1:libc.so.6	the files, by the last part of their paths
  *	INSTR_HOST_TIME=1		functions are timed, not only counted
+ *	INSTR_EXIT=slot	how exits are seen: return, slot, auto
  *	INSTR_HOST_LOG=/tmp/log		where a process that exits says what it did:
  *
  *	PID NAME: N functions, N calls, N traps
@@ -180,7 +181,7 @@ static void begin(void)
 
 	log_choose();
 	is_timed = getenv("INSTR_HOST_TIME") != NULL;
-	way = way_of(getenv("INSTR_HOST_EXIT"));
+	way = way_of(getenv("INSTR_EXIT"));
 	if (list)
 		dl_iterate_phdr(collect, list);
 	if (nr_mapped && has_threads())
@@ -213,12 +214,22 @@ static uint64_t nr_calls(void)
 	return nr;
 }
 
+/* Threads that are still at work may be in between. */
+static void check_times(const struct host *from, size_t place, const struct instr_times *times)
+{
+	if (!has_threads() && times->exits[INSTR_EXIT_INSIDE] > times->calls)
+		report("%s: %llu calls, and more exits",
+		       from->func[instr_plan_place(from->plan, place)->place.func].name,
+		       (unsigned long long)times->calls);
+}
+
 static void add_times(const struct host *from, uint64_t *exits)
 {
 	static struct instr_times times;
 
 	for (size_t i = 0; i < from->plan->nr_places; i++) {
 		host_times(from, instr_plan_place(from->plan, i), &times);
+		check_times(from, i, &times);
 		for (size_t j = 0; j < INSTR_EXIT_MAX; j++)
 			exits[j] += times.exits[j];
 	}
