@@ -34,6 +34,7 @@
 
 #include "attach.h"
 #include "event.h"
+#include "fault.h"
 #include "gate.h"
 #include "overlay.h"
 #include "session.h"
@@ -389,6 +390,13 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 	instr_session_on_exec(task);
 }
 
+/* From get_signal(), with the signal's lock held, before a frame or a core dump is made. */
+static void on_signal(void *data, int sig, struct kernel_siginfo *info,
+		      struct k_sigaction *action)
+{
+	instr_fault_deliver(sig, info);
+}
+
 static void on_exit(void *data, struct task_struct *task)
 {
 	instr_thread_exit(task);
@@ -407,6 +415,7 @@ static struct hook_tracepoint hook_tracepoints[] = {
 	{ .name = "sched_process_fork", .fn = on_fork },
 	{ .name = "sched_process_exec", .fn = on_exec },
 	{ .name = "sched_process_exit", .fn = on_exit },
+	{ .name = "signal_deliver", .fn = on_signal },
 };
 
 static void hook_tracepoint_find(struct tracepoint *tp, void *data)

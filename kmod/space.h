@@ -146,6 +146,8 @@ void instr_space_on_exec(struct task_struct *task);
 /* Under RCU. */
 struct instr_space *instr_space_find(struct mm_struct *mm);
 bool instr_space_trap(struct mm_struct *mm, unsigned long vaddr, unsigned long *target);
+/* Is the code at @vaddr a slab's that stands for an instruction of the text at *origin? */
+bool instr_space_origin(struct mm_struct *mm, unsigned long vaddr, unsigned long *origin);
 
 void instr_space_read(struct instr_space *space, struct instr_overlay *overlay,
 		      u64 offset, u64 nr, u64 *sums);
