@@ -38,6 +38,7 @@
 #include "gate.h"
 #include "overlay.h"
 #include "session.h"
+#include "slot.h"
 #include "space.h"
 #include "thread.h"
 #include "view.h"
@@ -58,8 +59,9 @@ struct hook_work {
 	struct instr_session *session;	/* hook_map() */
 	struct task_struct *task;	/* ... */
 	struct mm_struct *mm;		/* ... */
-	struct instr_space *space;	/* hook_trace(), hook_vfork() */
+	struct instr_space *space;	/* hook_trace(), hook_vfork(), hook_child() */
 	unsigned long fs_base;
+	unsigned long frames;		/* hook_child(): the space's, when it forked */
 };
 
 struct workqueue_struct *instr_hook_wq;
@@ -152,27 +154,41 @@ static void hook_worker(struct work_struct *work)
 	module_put(THIS_MODULE);
 }
 
+/* A copy of @what, to be queued; NULL: there is no memory. */
+static struct hook_work *hook_make(const struct hook_work *what)
+{
+	struct hook_work *work = hook_pool_take();
+	struct file *file = work ? work->file : NULL;
+
+	/* The pool may be dry. */
+	if (!work)
+		work = kmalloc(sizeof(*work), GFP_ATOMIC);
+	if (!work)
+		return NULL;
+	*work = *what;
+	work->file = file;
+	return work;
+}
+
+static void hook_queue_made(struct hook_work *work)
+{
+	if (work->file) {
+		fput(work->file);
+		return;
+	}
+	__module_get(THIS_MODULE);
+	INIT_WORK(&work->work, hook_worker);
+	queue_work(instr_hook_wq, &work->work);
+}
+
 /* Queues a copy of @what. False: there was no memory, and nothing is done. */
 static bool hook_queue(const struct hook_work *what)
 {
-	struct hook_work *work = hook_pool_take();
-	struct file *file;
+	struct hook_work *work = hook_make(what);
 
-	if (work) {
-		file = work->file;
-		*work = *what;
-		fput(file);
-		return true;
-	}
-	/* The pool is dry. */
-	work = kmemdup(what, sizeof(*what), GFP_ATOMIC);
-	if (!work)
-		return false;
-	__module_get(THIS_MODULE);
-	work->file = NULL;
-	INIT_WORK(&work->work, hook_worker);
-	queue_work(instr_hook_wq, &work->work);
-	return true;
+	if (work)
+		hook_queue_made(work);
+	return work;
 }
 
 /* ---- mappings: each mmap(), exec segment, mprotect() passes perf_event_mmap() ---------- */
@@ -305,6 +321,96 @@ static void after_swbp(struct kprobe *probe, struct pt_regs *regs, unsigned long
 {
 }
 
+/* ---- fork children: all of them begin in schedule_tail(), which calls calculate_sigpending() */
+
+/* What waits for a child's first step; @task is only compared. */
+static LIST_HEAD(hook_children);
+static DEFINE_SPINLOCK(hook_children_lock);
+
+static void hook_child_end(struct hook_work *work)
+{
+	mmput_async(work->space->mm);
+	mmput_async(work->mm);
+	instr_space_put(work->space);
+}
+
+/* Its stacks are its parent's, but its text is the file's. */
+static void hook_child(struct hook_work *work)
+{
+	instr_slots_restore(work->space, work->frames, work->mm);
+	hook_child_end(work);
+}
+
+/*
+ * The child has not run yet. The parent may end before the child is done, but has to
+ * leave it the table of its stacks. Without memory the child keeps its slots.
+ */
+static void hook_child_expect(struct instr_space *space, struct task_struct *child)
+{
+	struct hook_work what = {
+		.fn = hook_child, .task = child, .space = space, .mm = child->mm,
+		.frames = READ_ONCE(space->frames),
+	};
+	struct hook_work *work;
+
+	if (!instr_slots_are_there(space) || !instr_space_tryget(space))
+		return;
+	mmget(space->mm);
+	mmget(what.mm);
+	work = hook_make(&what);
+	if (!work) {
+		hook_child_end(&what);
+		return;
+	}
+	spin_lock(&hook_children_lock);
+	list_add(&work->node, &hook_children);
+	spin_unlock(&hook_children_lock);
+}
+
+/* One of those of @task, or of any with NULL. */
+static struct hook_work *hook_child_take(const struct task_struct *task)
+{
+	struct hook_work *work, *found = NULL;
+
+	spin_lock(&hook_children_lock);
+	list_for_each_entry(work, &hook_children, node)
+		if (!task || work->task == task) {
+			list_del(&work->node);
+			found = work;
+			break;
+		}
+	spin_unlock(&hook_children_lock);
+	return found;
+}
+
+/* In the child, with no lock held, and before it looks for work on its way to user mode. */
+static int on_child(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct hook_work *work;
+
+	if (list_empty(&hook_children))
+		return 0;
+	while ((work = hook_child_take(current)))
+		hook_queue_made(work);
+	return 0;
+}
+NOKPROBE_SYMBOL(on_child);
+
+/* Nobody will tell of those that have not begun. */
+static void hook_children_forget(void)
+{
+	struct hook_work *work;
+
+	while ((work = hook_child_take(NULL))) {
+		hook_child_end(work);
+		work->fn = NULL;
+		if (work->file)
+			fput(work->file);
+		else
+			kfree(work);
+	}
+}
+
 /* ---- tracepoints --------------------------------------------------------------------------- */
 
 struct hook_fork {
@@ -368,6 +474,8 @@ static void hook_fork(struct instr_space *space, void *data)
 		hook_vfork_begin(space);
 	if (shares)
 		instr_thread_birth(space, fork->child);
+	else
+		hook_child_expect(space, fork->child);
 	if (!thread && !space->detached)
 		instr_event_fork(space, fork->parent, fork->child);
 }
@@ -437,6 +545,7 @@ struct hook_probe {
 static struct hook_probe hook_probes[] = {
 	{ .kp = { .symbol_name = "perf_event_mmap", .pre_handler = on_map } },
 	{ .kp = { .symbol_name = "__ptrace_link", .pre_handler = on_trace } },
+	{ .kp = { .symbol_name = "calculate_sigpending", .pre_handler = on_child } },
 	{ .kp = { .symbol_name = "set_swbp", .pre_handler = on_swbp,
 		  .post_handler = after_swbp } },
 };
@@ -461,6 +570,7 @@ static void hook_disable(void)
 			unregister_kprobe(&hook_probes[i].kp);
 		hook_probes[i].on = false;
 	}
+	hook_children_forget();
 	hook_pool_drain();
 }
 

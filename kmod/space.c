@@ -29,6 +29,7 @@
 #include "overlay.h"
 #include "pointer.h"
 #include "session.h"
+#include "slot.h"
 #include "view.h"
 
 static DEFINE_HASHTABLE(space_by_mm, 8);
@@ -390,6 +391,8 @@ void instr_space_withdraw(struct instr_space *space)
 		return;
 	space->detached = true;
 	instr_gate_hide_frames(space);
+	/* As long as the text tells unwinders of them. */
+	instr_slots_restore_own(space);
 	instr_pointers_restore(space);
 	space_hold_views(space);
 	if (space_for_each_vma(space, vma_withdraw, NULL))
@@ -409,6 +412,8 @@ void instr_space_release(struct instr_space *space)
 
 	if (list_empty(&space->held))
 		return;
+	/* Those of threads that were about to take one. */
+	instr_slots_restore_own(space);
 	space_for_each_vma(space, vma_release, NULL);
 	list_for_each_entry_safe(view, next, &space->held, held) {
 		list_del(&view->held);

@@ -43,7 +43,8 @@ struct instr_slab {
  *	traps
  * @mm: held by mmgrab(): the address is not used again while we compare it
  * @traced: a debugger is about
- * @lock: of @views, whose readers use RCU, of additions to @slabs, of @control
+ * @lock: of @views, whose readers use RCU, of additions to @slabs, of @control. Slabs stay
+ *	as long as the space, and are added so that they can be read with no lock
  * @control: what the control page of each slab holds
  * @vforks: entries of @control.vfork that are in use
  * @many: more than one thread runs in it, or has

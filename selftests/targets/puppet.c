@@ -6,7 +6,7 @@
  * Commands: call N | trap N | threads T N | text | fork N | forks F N |
  * nested N | tfork T N | vforks F N | tvfork T N | vnested N | spawns N | share N | import N |
  * table N | callback N | pfork N | pointers | busy T | idle | open FILE NAME | close | lib N | guard |
- * far N | protect | scribble | scribbled | attack | move | unmap ADDR | child | reap |
+ * far N | flip WORD VALUE | flop | protect | scribble | scribbled | attack | move | unmap ADDR | child | reap |
  * exec | lock FLAGS | quit
  */
 #include <dlfcn.h>
@@ -425,6 +425,47 @@ static long busy_end(void)
 	return busy_calls;
 }
 
+/* ---- a word that somebody else may change, but only while it is the one given ---- */
+
+static pthread_t flip_thread;
+static atomic_bool flip_stop;
+static uint64_t *flip_word, flip_value;
+
+/* Returns how often something else than that was changed. */
+static void *thread_flips(void *arg)
+{
+	volatile uint64_t *word = flip_word;
+	uint64_t i;
+	long lost = 0;
+
+	(void)arg;
+	for (i = 1; !atomic_load_explicit(&flip_stop, memory_order_relaxed); i++) {
+		*word = flip_value;
+		*word = i;
+		lost += *word != i;
+	}
+	return (void *)lost;
+}
+
+static void command_flip(uint64_t *word, uint64_t value)
+{
+	flip_word = word;
+	flip_value = value;
+	flip_stop = false;
+	if (pthread_create(&flip_thread, NULL, thread_flips, NULL))
+		fail("pthread_create");
+	printf("flip\n");
+}
+
+static void command_flop(void)
+{
+	void *lost;
+
+	flip_stop = true;
+	pthread_join(flip_thread, &lost);
+	printf("%ld\n", (long)lost);
+}
+
 /* ---- a library ------------------------------------------------------------------ */
 
 static void *library;
@@ -613,6 +654,10 @@ static bool obey(const char *line)
 		command_attack();
 	else if (!strcmp(line, "protect"))
 		command_protect();
+	else if (sscanf(line, "flip %lx %lx", &m, &n) == 2)
+		command_flip((uint64_t *)m, n);
+	else if (!strcmp(line, "flop"))
+		command_flop();
 	else if (!strcmp(line, "child"))
 		command_child();
 	else if (!strcmp(line, "reap"))

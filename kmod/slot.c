@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Slots: return addresses of ours on the stacks of a process.
+ *
+ * A thread that returns through a slot is always right: slabs stay. But who unwinds its
+ * stack finds an address that nothing is known of when the text is pristine, and an
+ * exception ends the program. So they are put back when a process leaves the scope, and
+ * in a fork child before it runs.
+ *
+ * Where to look says a table in the process's frames, and what to put there another one in
+ * what the slab keeps. Both are the process's own memory and may say anything: it is the
+ * process's stacks that become wrong then, and nobody else's. Nothing here waits for user
+ * space: only anonymous memory is changed, with no fault that userfaultfd could answer,
+ * and no page is made where there was none. One that was swapped out does come back.
+ *
+ * Threads run meanwhile. A word is exchanged if it still is what we read: a slot is left on
+ * a stack once, by a return or an exception, and both forms of it (the slot's start, for a
+ * few instructions before its call) stand for the same address. No slot is taken any more
+ * (instr_gate_hide_frames()) but by threads that looked before; so the walk is done
+ * again behind a grace period. What remains is a thread that was interrupted, or faulted, at
+ * that place and goes on only after that: it returns right, and can't be unwound.
+ */
+
+#include "slot.h"
+
+#include <linux/mm.h>
+#include <linux/rculist.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/workqueue.h>
+#include <asm/segment.h>
+#include <asm/sigcontext.h>
+
+#include "frames.h"
+#include "overlay.h"
+#include "slab.h"
+#include "space.h"
+
+#define WORDS		((int)(PAGE_SIZE / sizeof(u64)))	/* of a page */
+#define TABLE_LEN	(INSTR_STACK_PAGES * sizeof(struct instr_stack_page))
+
+/*
+ * @low, @high: no slot of the space lies outside
+ * @returns: a page of a table of returns, at address @returns_at; while a stack's page is
+ *	looked through
+ */
+struct slot_walk {
+	struct instr_space *space;
+	struct mm_struct *mm;
+	u64 low, high;
+	struct page *returns;
+	unsigned long returns_at;
+};
+
+/* ---- where slots are ------------------------------------------------------------- */
+
+static u64 slab_slots(const struct instr_slab *slab)
+{
+	return slab->base + slab->overlay->code->key.slots_start;
+}
+
+static u64 slab_slots_len(const struct instr_slab *slab)
+{
+	return slab->overlay->code->key.nr_slots * INSTR_SLOT_LEN;
+}
+
+/* Slabs are added at any time, and none is removed while there is a reference. */
+#define for_each_slab(slab, space) \
+	list_for_each_entry_rcu(slab, &(space)->slabs, node, true)
+
+bool instr_slots_are_there(const struct instr_space *space)
+{
+	struct instr_slab *slab;
+
+	if (!READ_ONCE(space->frames))
+		return false;
+	for_each_slab(slab, space)
+		if (slab_slots_len(slab))
+			return true;
+	return false;
+}
+
+static struct slot_walk walk_begin(struct instr_space *space, struct mm_struct *mm)
+{
+	struct slot_walk walk = { .space = space, .mm = mm, .low = U64_MAX };
+	struct instr_slab *slab;
+
+	for_each_slab(slab, space) {
+		if (!slab_slots_len(slab))
+			continue;
+		walk.low = min(walk.low, slab_slots(slab));
+		walk.high = max(walk.high, slab_slots(slab) + slab_slots_len(slab));
+	}
+	return walk;
+}
+
+/* ---- pages; mmap_lock is held ---------------------------------------------------- */
+
+/* With a reference, or NULL. With no mmap_lock to drop a fault waits for no user space. */
+static struct page *page_get(struct mm_struct *mm, unsigned long vaddr, unsigned int flags)
+{
+	struct page *page;
+
+	return get_user_pages_remote(mm, vaddr, 1, flags, &page, NULL) == 1 ? page : NULL;
+}
+
+static struct vm_area_struct *vma_at(struct mm_struct *mm, unsigned long vaddr)
+{
+	struct vm_area_struct *vma = find_vma(mm, vaddr);
+
+	return vma && vma->vm_start <= vaddr ? vma : NULL;
+}
+
+static bool vma_is_stack(const struct vm_area_struct *vma)
+{
+	return vma_is_anonymous((struct vm_area_struct *)vma) && vma->vm_flags & VM_WRITE;
+}
+
+static void returns_put(struct slot_walk *walk)
+{
+	if (walk->returns)
+		put_page(walk->returns);
+	walk->returns = NULL;
+}
+
+/* Deep recursion has the same slot again and again. */
+static struct page *returns_get(struct slot_walk *walk, const struct instr_slab *slab,
+				unsigned long vaddr)
+{
+	struct vm_area_struct *vma;
+
+	if (walk->returns && walk->returns_at == vaddr)
+		return walk->returns;
+	returns_put(walk);
+	vma = vma_at(walk->mm, vaddr);
+	if (vma && vma->vm_file == slab->overlay->code->ro)
+		walk->returns = page_get(walk->mm, vaddr, 0);
+	walk->returns_at = vaddr;
+	return walk->returns;
+}
+
+/* ---- words ----------------------------------------------------------------------- */
+
+/* What slot @nr of the slab stands for, or 0. */
+static u64 slot_stands_for(struct slot_walk *walk, const struct instr_slab *slab, u64 nr)
+{
+	const struct instr_code *code = slab->overlay->code;
+	unsigned long vaddr = slab->base + code->key.slab_start + code->code_len +
+			      code->data_len + nr * sizeof(struct instr_return);
+	struct page *page = returns_get(walk, slab, vaddr & PAGE_MASK);
+	const struct instr_return *entry;
+
+	if (!page)
+		return 0;
+	entry = page_address(page) + offset_in_page(vaddr);
+	return READ_ONCE(entry->to);
+}
+
+/*
+ * Is it the frame of a signal's, that says where a thread goes on? Without the call that the
+ * slot begins with a function would be left out. Where the page ends in between one can't
+ * tell.
+ */
+static bool word_is_interrupted(const u64 *words, int i)
+{
+	const u64 segments = __USER_CS | (u64)__USER_DS << 48;
+	int at = i + (offsetof(struct sigcontext, cs) - offsetof(struct sigcontext, ip)) /
+		     sizeof(u64);
+
+	return at >= WORDS || words[at] == segments;
+}
+
+/* What @word, which is, or was, words[i] of a page, stands for; 0: it is no slot's. */
+static u64 word_stands_for(struct slot_walk *walk, const u64 *words, int i, u64 word)
+{
+	const struct instr_slab *slab;
+
+	if (word < walk->low || word >= walk->high)
+		return 0;
+	for_each_slab(slab, walk->space) {
+		u64 offset = word - slab_slots(slab), in = offset % INSTR_SLOT_LEN;
+
+		if (offset >= slab_slots_len(slab))
+			continue;
+		if (in ? in != INSTR_SLOT_RETURN : word_is_interrupted(words, i))
+			return 0;
+		return slot_stands_for(walk, slab, offset / INSTR_SLOT_LEN);
+	}
+	return 0;
+}
+
+/* A page that is shared since a fork becomes the process's own only where it must. */
+static void page_restore(struct slot_walk *walk, unsigned long vaddr)
+{
+	struct page *page = page_get(walk->mm, vaddr, FOLL_DUMP);
+	bool own = false;
+	int i;
+
+	for (i = 0; page && i < WORDS; i++) {
+		const u64 *words = page_address(page);
+		u64 was = READ_ONCE(words[i]), to = word_stands_for(walk, words, i, was);
+
+		if (to && !own) {
+			put_page(page);
+			page = page_get(walk->mm, vaddr, FOLL_WRITE);
+			own = true;
+		}
+		if (to && page)
+			cmpxchg((u64 *)page_address(page) + i, was, to);
+	}
+	if (page && own)
+		set_page_dirty_lock(page);
+	if (page)
+		put_page(page);
+}
+
+static void stack_page_restore(struct slot_walk *walk, unsigned long vaddr)
+{
+	struct vm_area_struct *vma;
+
+	mmap_read_lock(walk->mm);
+	vma = vma_at(walk->mm, vaddr);
+	if (vma && vma_is_stack(vma))
+		page_restore(walk, vaddr);
+	returns_put(walk);
+	mmap_read_unlock(walk->mm);
+	cond_resched();
+}
+
+/* ---- the table of stacks' pages -------------------------------------------------- */
+
+/* A page of it, with a reference; NULL: nothing is in it, or the process removed it. */
+static struct page *table_page(struct instr_space *space, unsigned long vaddr)
+{
+	struct mm_struct *mm = space->mm;
+	struct page *page = NULL;
+	struct vm_area_struct *vma;
+
+	mmap_read_lock(mm);
+	vma = vma_at(mm, vaddr);
+	if (vma && vma->vm_file == instr_frames_file() && vma_is_anonymous(vma))
+		page = page_get(mm, vaddr, FOLL_DUMP);
+	mmap_read_unlock(mm);
+	return page;
+}
+
+static void table_page_restore(struct slot_walk *walk, unsigned long vaddr)
+{
+	struct page *page = table_page(walk->space, vaddr);
+	const struct instr_stack_page *entry;
+	int i;
+
+	if (!page)
+		return;
+	entry = page_address(page);
+	for (i = 0; i < PAGE_SIZE / sizeof(*entry); i++) {
+		unsigned long stack = READ_ONCE(entry[i].page);
+
+		if (stack && !offset_in_page(stack))
+			stack_page_restore(walk, stack);
+	}
+	put_page(page);
+}
+
+void instr_slots_restore(struct instr_space *space, unsigned long frames,
+			 struct mm_struct *mm)
+{
+	struct slot_walk walk = walk_begin(space, mm);
+	unsigned long table = frames + INSTR_STACK_PAGES_AT, vaddr;
+
+	for (vaddr = table; vaddr < table + TABLE_LEN; vaddr += PAGE_SIZE)
+		table_page_restore(&walk, vaddr);
+}
+
+/* ---- in the space itself --------------------------------------------------------- */
+
+struct slot_work {
+	struct work_struct work;
+	struct instr_space *space;
+};
+
+static void slot_work_fn(struct work_struct *work)
+{
+	struct instr_space *space = container_of(work, struct slot_work, work)->space;
+
+	if (!mmget_not_zero(space->mm))
+		return;
+	instr_slots_restore(space, space->frames, space->mm);
+	/* exit_mmap() must not run while somebody waits for this under a session's lock. */
+	mmput_async(space->mm);
+}
+
+/* By a worker: a tool that is killed gets no page of others. */
+void instr_slots_restore_own(struct instr_space *space)
+{
+	struct slot_work arg = { .space = space };
+
+	if (!instr_slots_are_there(space))
+		return;
+	INIT_WORK_ONSTACK(&arg.work, slot_work_fn);
+	queue_work(system_unbound_wq, &arg.work);
+	flush_work(&arg.work);
+	destroy_work_on_stack(&arg.work);
+}
