@@ -37,6 +37,7 @@
 #include "space.h"
 
 #define WORDS		((int)(PAGE_SIZE / sizeof(u64)))	/* of a page */
+#define DEPTH		8	/* of slots that return to slots */
 #define TABLE_LEN	(INSTR_STACK_PAGES * sizeof(struct instr_stack_page))
 
 /*
@@ -141,8 +142,7 @@ static struct page *returns_get(struct slot_walk *walk, const struct instr_slab 
 
 /* ---- words ----------------------------------------------------------------------- */
 
-/* What slot @nr of the slab stands for, or 0. */
-static u64 slot_stands_for(struct slot_walk *walk, const struct instr_slab *slab, u64 nr)
+static u64 entry_read(struct slot_walk *walk, const struct instr_slab *slab, u64 nr)
 {
 	const struct instr_code *code = slab->overlay->code;
 	unsigned long vaddr = slab->base + code->key.slab_start + code->code_len +
@@ -154,6 +154,26 @@ static u64 slot_stands_for(struct slot_walk *walk, const struct instr_slab *slab
 		return 0;
 	entry = page_address(page) + offset_in_page(vaddr);
 	return READ_ONCE(entry->to);
+}
+
+/* Where the slot that @word leads to returns to, or 0. @in: where in the slot it leads. */
+static u64 slot_returns_to(struct slot_walk *walk, u64 word, u64 *in)
+{
+	const struct instr_slab *slab;
+
+	if (word < walk->low || word >= walk->high)
+		return 0;
+	for_each_slab(slab, walk->space) {
+		u64 offset = word - slab_slots(slab);
+
+		if (offset >= slab_slots_len(slab))
+			continue;
+		*in = offset % INSTR_SLOT_LEN;
+		if (*in && *in != INSTR_SLOT_RETURN)
+			return 0;
+		return entry_read(walk, slab, offset / INSTR_SLOT_LEN);
+	}
+	return 0;
 }
 
 /*
@@ -170,23 +190,25 @@ static bool word_is_interrupted(const u64 *words, int i)
 	return at >= WORDS || words[at] == segments;
 }
 
-/* What @word, which is, or was, words[i] of a page, stands for; 0: it is no slot's. */
+/*
+ * What @word, which is, or was, words[i] of a page, stands for; 0: it is no slot's. A slot
+ * may return to another: of a function that was entered twice, or by another's last jump.
+ */
 static u64 word_stands_for(struct slot_walk *walk, const u64 *words, int i, u64 word)
 {
-	const struct instr_slab *slab;
+	u64 to, next, in;
+	int depth;
 
-	if (word < walk->low || word >= walk->high)
+	to = slot_returns_to(walk, word, &in);
+	if (to && !in && word_is_interrupted(words, i))
 		return 0;
-	for_each_slab(slab, walk->space) {
-		u64 offset = word - slab_slots(slab), in = offset % INSTR_SLOT_LEN;
-
-		if (offset >= slab_slots_len(slab))
-			continue;
-		if (in ? in != INSTR_SLOT_RETURN : word_is_interrupted(words, i))
-			return 0;
-		return slot_stands_for(walk, slab, offset / INSTR_SLOT_LEN);
+	for (depth = 1; depth < DEPTH; depth++) {
+		next = slot_returns_to(walk, to, &in);
+		if (!next)
+			break;
+		to = next;
 	}
-	return 0;
+	return to;
 }
 
 /* A page that is shared since a fork becomes the process's own only where it must. */

@@ -345,6 +345,19 @@ TEST_F(slot, a_signals_frame)
 	EXPECT_EQ(START_OF(1), WORD(self->stack + PAGE - 16));
 }
 
+TEST_F(slot, slots_that_return_to_slots)
+{
+	SLOTS();
+	STACK(0, self->stack);
+	SLOT(5, RETURN_OF(1));
+	SLOT(6, RETURN_OF(5));
+	WRITE(self->stack, RETURN_OF(6));
+	WRITE(self->stack + 8, START_OF(5));
+	ASSERT_EQ(0, detach(self));
+	EXPECT_EQ(TO(1), WORD(self->stack));
+	EXPECT_EQ(TO(1), WORD(self->stack + 8));
+}
+
 /* Nothing of what the tables say hurts anybody else. */
 TEST_F(slot, hostile_tables)
 {
