@@ -6,10 +6,11 @@
  * dump, sees it.
  *
  * Who is asked are the views, as for a trap: they are there wherever the text can lead
- * into the slab, a fork child with private copies of it included. Any other fork child
- * runs the files' own text. If the fork was an instruction in the middle of what was moved
- * it has a few more of the slab before it, and is told the slab's address if one of those
- * faults; so is a thread that is in the slab while the last view of its text goes.
+ * into the slab, a fork child with private copies of it included, as long as there is any
+ * session. Any other fork child runs the files' own text. If the fork was an instruction in
+ * the middle of what was moved it has a few more of the slab before it, and is told the
+ * slab's address if one of those faults; so is a thread that is in the slab while the last
+ * view of its text goes.
  */
 
 #include "fault.h"

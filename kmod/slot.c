@@ -33,6 +33,7 @@
 
 #include "frames.h"
 #include "overlay.h"
+#include "page.h"
 #include "slab.h"
 #include "space.h"
 
@@ -41,14 +42,14 @@
 #define TABLE_LEN	(INSTR_STACK_PAGES * sizeof(struct instr_stack_page))
 
 /*
- * @low, @high: no slot of the space lies outside
+ * @low, @len: all slots of the space lie in there
  * @returns: a page of a table of returns, at address @returns_at; while a stack's page is
  *	looked through
  */
 struct slot_walk {
 	struct instr_space *space;
 	struct mm_struct *mm;
-	u64 low, high;
+	u64 low, len;
 	struct page *returns;
 	unsigned long returns_at;
 };
@@ -83,14 +84,19 @@ bool instr_slots_are_there(const struct instr_space *space)
 
 static struct slot_walk walk_begin(struct instr_space *space, struct mm_struct *mm)
 {
-	struct slot_walk walk = { .space = space, .mm = mm, .low = U64_MAX };
+	struct slot_walk walk = { .space = space, .mm = mm };
+	u64 low = U64_MAX, high = 0;
 	struct instr_slab *slab;
 
 	for_each_slab(slab, space) {
 		if (!slab_slots_len(slab))
 			continue;
-		walk.low = min(walk.low, slab_slots(slab));
-		walk.high = max(walk.high, slab_slots(slab) + slab_slots_len(slab));
+		low = min(low, slab_slots(slab));
+		high = max(high, slab_slots(slab) + slab_slots_len(slab));
+	}
+	if (high) {
+		walk.low = low;
+		walk.len = high - low;
 	}
 	return walk;
 }
@@ -161,7 +167,7 @@ static u64 slot_returns_to(struct slot_walk *walk, u64 word, u64 *in)
 {
 	const struct instr_slab *slab;
 
-	if (word < walk->low || word >= walk->high)
+	if (word - walk->low >= walk->len)
 		return 0;
 	for_each_slab(slab, walk->space) {
 		u64 offset = word - slab_slots(slab);
@@ -211,26 +217,40 @@ static u64 word_stands_for(struct slot_walk *walk, const u64 *words, int i, u64 
 	return to;
 }
 
+/* The first word from @i on that may lead to a slot, as few do; WORDS: there is none. */
+static int words_next(const struct slot_walk *walk, const u64 *words, int i)
+{
+	const u64 low = walk->low, len = walk->len;
+
+	while (i < WORDS && READ_ONCE(words[i]) - low >= len)
+		i++;
+	return i;
+}
+
 /* A page that is shared since a fork becomes the process's own only where it must. */
 static void page_restore(struct slot_walk *walk, unsigned long vaddr)
 {
 	struct page *page = page_get(walk->mm, vaddr, FOLL_DUMP);
+	u64 *words = page ? page_address(page) : NULL;
+	int i = page ? words_next(walk, words, 0) : WORDS;
 	bool own = false;
-	int i;
 
-	for (i = 0; page && i < WORDS; i++) {
-		const u64 *words = page_address(page);
+	for (; i < WORDS; i = words_next(walk, words, i + 1)) {
 		u64 was = READ_ONCE(words[i]), to = word_stands_for(walk, words, i, was);
 
-		if (to && !own) {
+		if (!to)
+			continue;
+		if (!own) {
 			put_page(page);
 			page = page_get(walk->mm, vaddr, FOLL_WRITE);
+			if (!page)
+				return;
+			words = page_address(page);
 			own = true;
 		}
-		if (to && page)
-			cmpxchg((u64 *)page_address(page) + i, was, to);
+		cmpxchg(&words[i], was, to);
 	}
-	if (page && own)
+	if (own)
 		set_page_dirty_lock(page);
 	if (page)
 		put_page(page);
@@ -251,47 +271,36 @@ static void stack_page_restore(struct slot_walk *walk, unsigned long vaddr)
 
 /* ---- the table of stacks' pages -------------------------------------------------- */
 
-/* A page of it, with a reference; NULL: nothing is in it, or the process removed it. */
-static struct page *table_page(struct instr_space *space, unsigned long vaddr)
+static void table_page_restore(struct slot_walk *walk, struct page *page)
 {
-	struct mm_struct *mm = space->mm;
-	struct page *page = NULL;
-	struct vm_area_struct *vma;
-
-	mmap_read_lock(mm);
-	vma = vma_at(mm, vaddr);
-	if (vma && vma->vm_file == instr_frames_file() && vma_is_anonymous(vma))
-		page = page_get(mm, vaddr, FOLL_DUMP);
-	mmap_read_unlock(mm);
-	return page;
-}
-
-static void table_page_restore(struct slot_walk *walk, unsigned long vaddr)
-{
-	struct page *page = table_page(walk->space, vaddr);
-	const struct instr_stack_page *entry;
+	const struct instr_stack_page *entry = page_address(page);
 	int i;
 
-	if (!page)
-		return;
-	entry = page_address(page);
 	for (i = 0; i < PAGE_SIZE / sizeof(*entry); i++) {
 		unsigned long stack = READ_ONCE(entry[i].page);
 
 		if (stack && !offset_in_page(stack))
 			stack_page_restore(walk, stack);
 	}
-	put_page(page);
 }
 
 void instr_slots_restore(struct instr_space *space, unsigned long frames,
 			 struct mm_struct *mm)
 {
 	struct slot_walk walk = walk_begin(space, mm);
-	unsigned long table = frames + INSTR_STACK_PAGES_AT, vaddr;
+	unsigned long table = frames + INSTR_STACK_PAGES_AT, vaddr, next;
 
-	for (vaddr = table; vaddr < table + TABLE_LEN; vaddr += PAGE_SIZE)
-		table_page_restore(&walk, vaddr);
+	for (vaddr = table; vaddr < table + TABLE_LEN; vaddr = next) {
+		struct page *page;
+
+		mmap_read_lock(space->mm);
+		page = instr_page_get(space->mm, instr_frames_file(), vaddr, &next);
+		mmap_read_unlock(space->mm);
+		if (!page)
+			continue;
+		table_page_restore(&walk, page);
+		put_page(page);
+	}
 }
 
 /* ---- in the space itself --------------------------------------------------------- */

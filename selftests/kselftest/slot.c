@@ -450,6 +450,21 @@ TEST_F(slot, a_fork_child_has_none)
 	EXPECT_WORDS(self->puppet.pid, self->stack, true);
 }
 
+TEST_F(slot, a_child_whose_parent_is_gone)
+{
+	pid_t child;
+
+	SLOTS();
+	STACK(0, self->stack);
+	WRITE_WORDS(self->stack);
+	child = puppet_number(&self->puppet, "leave");
+	EXPECT_EQ(0, puppet_end(&self->puppet));
+	self->puppet.pid = 0;
+	usleep(200000);
+	EXPECT_WORDS(child, self->stack, true);
+	kill(child, SIGKILL);
+}
+
 TEST_F(slot, a_vfork_child_shares_them)
 {
 	SLOTS();

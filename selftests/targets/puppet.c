@@ -7,7 +7,7 @@
  * nested N | tfork T N | vforks F N | tvfork T N | vnested N | spawns N | share N | import N |
  * table N | callback N | pfork N | pointers | busy T | idle | open FILE NAME | close | lib N | guard |
  * far N | flip WORD VALUE | flop | protect | scribble | scribbled | attack | move | unmap ADDR | child | reap |
- * exec | lock FLAGS | quit
+ * leave | exec | lock FLAGS | quit
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -587,6 +587,18 @@ static void command_reap(void)
 	printf("%d\n", WIFSIGNALED(status));
 }
 
+/* Leaves a child behind, as a daemon does that puts itself in the background. */
+static void command_leave(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		for (;;)
+			pause();
+	printf("%d\n", pid);
+	exit(0);
+}
+
 /* Begins anew, in the same process. */
 static void command_exec(void)
 {
@@ -662,6 +674,8 @@ static bool obey(const char *line)
 		command_child();
 	else if (!strcmp(line, "reap"))
 		command_reap();
+	else if (!strcmp(line, "leave"))
+		command_leave();
 	else if (!strcmp(line, "exec"))
 		command_exec();
 	else if (sscanf(line, "lock %ld", &n) == 1)
