@@ -13,12 +13,11 @@
  * space: only anonymous memory is changed, with no fault that userfaultfd could answer,
  * and no page is made where there was none. One that was swapped out does come back.
  *
- * Threads run meanwhile. A word is exchanged if it still is what we read: a slot is left on
- * a stack once, by a return or an exception, and both forms of it (the slot's start, for a
- * few instructions before its call) stand for the same address. No slot is taken any more
- * (instr_gate_hide_frames()) but by threads that looked before; so the walk is done
- * again behind a grace period. What remains is a thread that was interrupted, or faulted, at
- * that place and goes on only after that: it returns right, and can't be unwound.
+ * Threads run meanwhile. A word is exchanged if it still is what we read: who returned, or
+ * caught an exception, may have put something else there. No slot is taken any more
+ * (instr_gate_hide_frames()) but by threads that looked before; so the walk is done again
+ * behind a grace period. What remains is a thread that was interrupted, or faulted, at that
+ * place and goes on only after that: it returns right, and can't be unwound.
  */
 
 #include "slot.h"

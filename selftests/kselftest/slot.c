@@ -197,6 +197,9 @@ FIXTURE_TEARDOWN(slot)
 
 	if (self->puppet.pid)
 		EXPECT_EQ(0, puppet_end(&self->puppet));
+	/* Whoever closes a session waits until all that was given up is gone. */
+	if (self->fd < 0)
+		self->fd = open("/dev/instr", O_RDWR | O_CLOEXEC);
 	close(self->fd);
 	self->fd = open("/dev/instr", O_RDWR | O_CLOEXEC);
 	info = live_objects(self->fd);
@@ -448,6 +451,16 @@ TEST_F(slot, a_fork_child_has_none)
 	/* The page is still shared, as far as the parent knows. */
 	ASSERT_EQ(0, detach(self));
 	EXPECT_WORDS(self->puppet.pid, self->stack, true);
+}
+
+TEST_F(slot, a_fork_child_has_none_from_the_beginning)
+{
+	SLOTS();
+	STACK(0, self->stack);
+	WRITE(self->stack, RETURN_OF(1));
+	EXPECT_EQ(100, puppet_number(&self->puppet, "find %lx %lx 100", self->stack,
+				     (unsigned long)TO(1)));
+	EXPECT_EQ(RETURN_OF(1), WORD(self->stack));
 }
 
 TEST_F(slot, a_child_whose_parent_is_gone)

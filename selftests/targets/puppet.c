@@ -6,8 +6,8 @@
  * Commands: call N | trap N | threads T N | text | fork N | forks F N |
  * nested N | tfork T N | vforks F N | tvfork T N | vnested N | spawns N | share N | import N |
  * table N | callback N | pfork N | pointers | busy T | idle | open FILE NAME | close | lib N | guard |
- * far N | flip WORD VALUE | flop | protect | scribble | scribbled | attack | move | unmap ADDR | child | reap |
- * leave | exec | lock FLAGS | quit
+ * far N | flip WORD VALUE | flop | protect | scribble | scribbled | attack | move |
+ * unmap ADDR | child | reap | find WORD VALUE N | leave | exec | lock FLAGS | quit
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -587,6 +587,23 @@ static void command_reap(void)
 	printf("%d\n", WIFSIGNALED(status));
 }
 
+/* How many of so many children find that in the word as soon as they run. */
+static long forks_find(const volatile uint64_t *word, uint64_t value, long nr)
+{
+	long i, found = 0;
+	int status;
+
+	for (i = 0; i < nr; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(*word == value);
+		waitpid(pid, &status, 0);
+		found += WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	}
+	return found;
+}
+
 /* Leaves a child behind, as a daemon does that puts itself in the background. */
 static void command_leave(void)
 {
@@ -610,7 +627,7 @@ static void command_exec(void)
 static bool obey(const char *line)
 {
 	char a[256] = "", b[256] = "";
-	long m = 0, n = 0;
+	long m = 0, n = 0, nr = 0;
 
 	if (sscanf(line, "call %ld", &n) == 1)
 		printf("%ld\n", call(probed_jump, 1, n));
@@ -674,6 +691,8 @@ static bool obey(const char *line)
 		command_child();
 	else if (!strcmp(line, "reap"))
 		command_reap();
+	else if (sscanf(line, "find %lx %lx %ld", &m, &n, &nr) == 3)
+		printf("%ld\n", forks_find((const uint64_t *)m, n, nr));
 	else if (!strcmp(line, "leave"))
 		command_leave();
 	else if (!strcmp(line, "exec"))
