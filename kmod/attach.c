@@ -11,9 +11,9 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
-#include "hook.h"
 #include "session.h"
 #include "takeover.h"
+#include "work.h"
 
 /* ---- what is mapped: in a worker, as vm_mmap() acts on current->mm ----------------- */
 
@@ -48,7 +48,7 @@ static int session_scan(struct instr_session *session, struct task_struct *task)
 	if (!attach.mm)
 		return 0;
 	INIT_WORK_ONSTACK(&attach.work, attach_fn);
-	queue_work(instr_hook_wq, &attach.work);
+	queue_work(instr_work_wq, &attach.work);
 	flush_work(&attach.work);
 	destroy_work_on_stack(&attach.work);
 	mmput(attach.mm);

@@ -42,6 +42,20 @@ static bool times_are_sane(const struct instr_overlay_create *arg)
 	       arg->frames_len >= INSTR_THREADS_LEN + sizeof(struct instr_slabs);
 }
 
+/* Behind the others, too. */
+static bool slots_are_sane(const struct instr_overlay_create *arg)
+{
+	__u64 offset = arg->slots_start - arg->slab_start;
+
+	if (!arg->nr_slots)
+		return !arg->slots_start;
+	return page_aligned(arg->slots_start) && offset < arg->code_len &&
+	       arg->nr_slots <= (arg->code_len - offset) / INSTR_SLOT_LEN &&
+	       arg->nr_slots <= arg->kept_len / sizeof(struct instr_return) &&
+	       arg->frames_len >= INSTR_STACK_PAGES_AT +
+				  INSTR_STACK_PAGES * sizeof(struct instr_stack_page);
+}
+
 int instr_check_overlay(const struct instr_overlay_create *arg)
 {
 	if (arg->flags)
@@ -56,7 +70,7 @@ int instr_check_overlay(const struct instr_overlay_create *arg)
 	if (!page_aligned(arg->kept_len) || arg->kept_len > INSTR_DATA_MAX)
 		return -EINVAL;
 	if (!times_are_sane(arg) || !position_is_sane(arg->slab_start) ||
-	    !annex_is_sane(arg))
+	    !annex_is_sane(arg) || !slots_are_sane(arg))
 		return -EINVAL;
 	return 0;
 }
@@ -126,10 +140,10 @@ int instr_check_sites(const struct instr_site *sites, __u32 nr, __u32 *bad)
 	return 0;
 }
 
-static bool target_is_code(const struct instr_check_code *code, __u64 target)
+static bool position_is_code(const struct instr_check_code *code, __u64 position)
 {
-	return target - (__u64)code->start < code->len ||
-	       target - (__u64)code->annex_start < code->annex_len;
+	return position - (__u64)code->start < code->len ||
+	       position - (__u64)code->annex_start < code->annex_len;
 }
 
 int instr_check_traps(const struct instr_trap *traps, __u32 nr,
@@ -143,7 +157,24 @@ int instr_check_traps(const struct instr_trap *traps, __u32 nr,
 			return -ERANGE;
 		if (i && traps[i].offset <= traps[i - 1].offset)
 			return -ERANGE;
-		if (!target_is_code(code, traps[i].target))
+		if (!position_is_code(code, traps[i].target))
+			return -ERANGE;
+	}
+	return 0;
+}
+
+int instr_check_origins(const struct instr_origin *origins, __u32 nr,
+			const struct instr_check_code *code, __u32 *bad)
+{
+	__u32 i;
+
+	for (i = 0; i < nr; i++) {
+		*bad = i;
+		if (origins[i].offset >= CHECK_OFFSET_MAX)
+			return -ERANGE;
+		if (i && (__s64)origins[i].code <= (__s64)origins[i - 1].code)
+			return -ERANGE;
+		if (!position_is_code(code, origins[i].code))
 			return -ERANGE;
 	}
 	return 0;

@@ -31,6 +31,8 @@ struct instr_check_code {
 int instr_check_sites(const struct instr_site *sites, __u32 nr, __u32 *bad);
 int instr_check_traps(const struct instr_trap *traps, __u32 nr,
 		      const struct instr_check_code *code, __u32 *bad);
+int instr_check_origins(const struct instr_origin *origins, __u32 nr,
+			const struct instr_check_code *code, __u32 *bad);
 /* Each fragile site has its trap; both arrays are as the calls above want them. */
 int instr_check_fragile(const struct instr_site *sites, __u32 nr_sites,
 			const struct instr_trap *traps, __u32 nr_traps, __u32 *bad);

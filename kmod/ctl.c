@@ -18,6 +18,7 @@
 #include "attach.h"
 #include "hook.h"
 #include "live.h"
+#include "overlay.h"
 #include "pointer.h"
 #include "request.h"
 #include "session.h"
@@ -63,25 +64,34 @@ static int ctl_slab_read(struct instr_session *session, void *data)
 static int ctl_publish(struct instr_session *session, void *data)
 {
 	struct instr_publish *arg = data;
-	struct instr_site *sites;
-	struct instr_trap *traps;
+	struct instr_changes changes = { .arg = arg };
+	void *sites, *traps, *origins;
 	int err;
 
 	if (arg->flags)
 		return -EOPNOTSUPP;
-	if (arg->nr_sites > INSTR_SITES_MAX || arg->nr_traps > INSTR_TRAPS_MAX)
+	if (arg->nr_sites > INSTR_SITES_MAX || arg->nr_traps > INSTR_TRAPS_MAX ||
+	    arg->nr_origins > INSTR_TRAPS_MAX || arg->pad)
 		return -EINVAL;
-	sites = vmemdup_user(u64_to_user_ptr(arg->sites),
-			     array_size(arg->nr_sites, sizeof(*sites)));
+	changes.sites = sites = vmemdup_user(u64_to_user_ptr(arg->sites),
+			array_size(arg->nr_sites, sizeof(*changes.sites)));
 	if (IS_ERR(sites))
 		return PTR_ERR(sites);
-	traps = vmemdup_user(u64_to_user_ptr(arg->traps),
-			     array_size(arg->nr_traps, sizeof(*traps)));
+	changes.traps = traps = vmemdup_user(u64_to_user_ptr(arg->traps),
+			array_size(arg->nr_traps, sizeof(*changes.traps)));
 	err = PTR_ERR_OR_ZERO(traps);
-	if (!err) {
-		err = instr_request_publish(session, arg, sites, traps);
-		kvfree(traps);
-	}
+	if (err)
+		goto out_free_sites;
+	changes.origins = origins = vmemdup_user(u64_to_user_ptr(arg->origins),
+			array_size(arg->nr_origins, sizeof(*changes.origins)));
+	err = PTR_ERR_OR_ZERO(origins);
+	if (err)
+		goto out_free_traps;
+	err = instr_request_publish(session, &changes);
+	kvfree(origins);
+out_free_traps:
+	kvfree(traps);
+out_free_sites:
 	kvfree(sites);
 	return err;
 }
@@ -221,7 +231,7 @@ static const struct ctl_cmd ctl_cmds[] = {
 };
 
 /* The largest of the above; a table that outgrows it does not build. */
-#define CTL_ARG_MAX	88
+#define CTL_ARG_MAX	104
 
 static int ctl_call(struct instr_session *session, const struct ctl_cmd *cmd, void *arg)
 {
@@ -319,11 +329,12 @@ static struct miscdevice ctl_device = {
 static void check_abi(void)
 {
 	BUILD_BUG_ON(sizeof(struct instr_info) != 56);
-	BUILD_BUG_ON(sizeof(struct instr_overlay_create) != 88);
+	BUILD_BUG_ON(sizeof(struct instr_overlay_create) != 104);
 	BUILD_BUG_ON(sizeof(struct instr_slab_io) != 40);
 	BUILD_BUG_ON(sizeof(struct instr_site) != 32);
 	BUILD_BUG_ON(sizeof(struct instr_trap) != 16);
-	BUILD_BUG_ON(sizeof(struct instr_publish) != 40);
+	BUILD_BUG_ON(sizeof(struct instr_origin) != 16);
+	BUILD_BUG_ON(sizeof(struct instr_publish) != 56);
 	BUILD_BUG_ON(sizeof(struct instr_attach) != 16);
 	BUILD_BUG_ON(sizeof(struct instr_detach) != 16);
 	BUILD_BUG_ON(sizeof(struct instr_space_next) != 56);
@@ -333,6 +344,9 @@ static void check_abi(void)
 	BUILD_BUG_ON(sizeof(struct instr_pointers) != 32);
 	BUILD_BUG_ON(sizeof(struct instr_control) != 512);
 	BUILD_BUG_ON(sizeof(struct instr_thread) != 64);
+	BUILD_BUG_ON(sizeof(struct instr_stack_page) != 32);
+	BUILD_BUG_ON(sizeof(struct instr_return) != 32);
+	BUILD_BUG_ON(INSTR_THREADS_LEN + sizeof(struct instr_slabs) > INSTR_STACK_PAGES_AT);
 	BUILD_BUG_ON(sizeof(struct instr_times_read) != 56);
 	BUILD_BUG_ON(sizeof(struct instr_threads_read) != 32);
 	BUILD_BUG_ON(sizeof(struct instr_info) > CTL_ARG_MAX);

@@ -1,182 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Hooks: what the kernel tells us, and when the work for it is done.
- *
- * A hook runs in atomic context, in the middle of somebody's system call. What
- * needs to sleep is done by the same thread when it goes back to user mode,
- * before its next instruction there. Mainline exports no task_work_add(), but
- * fput() does the same: the ->release() of a file whose last reference was
- * dropped runs at that point. Prepared files wait in a pool; each refills it.
- * Should the pool run dry, a worker does the work a little later.
+ * Hooks: what the kernel tells us. A hook runs in atomic context, in the middle of
+ * somebody's system call; what needs to sleep is left for later (work.c).
  */
 
 #include "hook.h"
 
-#include <linux/anon_inodes.h>
-#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
-#include <linux/list.h>
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/perf_event.h>
 #include <linux/ptrace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
 #include <linux/tracepoint.h>
 #include <linux/uaccess.h>
-#include <linux/workqueue.h>
 #include <asm/fsgsbase.h>
 #include <asm/unistd.h>
 
 #include "attach.h"
+#include "child.h"
 #include "event.h"
+#include "fault.h"
 #include "gate.h"
 #include "overlay.h"
 #include "session.h"
 #include "space.h"
 #include "thread.h"
 #include "view.h"
-
-/* ---- work on the way back to user mode ----------------------------------------------- */
-
-#define HOOK_POOL	64
-
-/*
- * One thing to be done, by the thread itself or, where there is no @file, by a
- * worker. It holds references on what it names.
- */
-struct hook_work {
-	struct list_head node;
-	struct file *file;
-	struct work_struct work;
-	void (*fn)(struct hook_work *work);
-	struct instr_session *session;	/* hook_map() */
-	struct task_struct *task;	/* ... */
-	struct mm_struct *mm;		/* ... */
-	struct instr_space *space;	/* hook_trace(), hook_vfork() */
-	unsigned long fs_base;
-};
-
-struct workqueue_struct *instr_hook_wq;
-
-static LIST_HEAD(hook_pool);
-static DEFINE_SPINLOCK(hook_pool_lock);
-static bool hook_pool_open;
-
-static void hook_pool_add(void);
-
-static int hook_release(struct inode *inode, struct file *file)
-{
-	struct hook_work *work = file->private_data;
-
-	if (work->fn)
-		work->fn(work);
-	kfree(work);
-	hook_pool_add();
-	return 0;
-}
-
-static const struct file_operations hook_fops = {
-	.owner = THIS_MODULE,
-	.release = hook_release,
-};
-
-static void hook_pool_add(void)
-{
-	struct hook_work *work;
-	bool open;
-
-	if (!READ_ONCE(hook_pool_open))
-		return;
-	work = kzalloc(sizeof(*work), GFP_KERNEL);
-	if (!work)
-		return;
-	work->file = anon_inode_getfile("[instr-work]", &hook_fops, work, O_RDONLY);
-	if (IS_ERR(work->file)) {
-		kfree(work);
-		return;
-	}
-	spin_lock_irq(&hook_pool_lock);
-	open = hook_pool_open;
-	if (open)
-		list_add(&work->node, &hook_pool);
-	spin_unlock_irq(&hook_pool_lock);
-	if (!open)
-		fput(work->file);
-}
-
-static struct hook_work *hook_pool_take(void)
-{
-	struct hook_work *work;
-	unsigned long flags;
-
-	spin_lock_irqsave(&hook_pool_lock, flags);
-	work = list_first_entry_or_null(&hook_pool, struct hook_work, node);
-	if (work)
-		list_del(&work->node);
-	spin_unlock_irqrestore(&hook_pool_lock, flags);
-	return work;
-}
-
-static void hook_pool_fill(void)
-{
-	int i;
-
-	hook_pool_open = true;
-	for (i = 0; i < HOOK_POOL; i++)
-		hook_pool_add();
-}
-
-static void hook_pool_drain(void)
-{
-	struct hook_work *work;
-
-	spin_lock_irq(&hook_pool_lock);
-	hook_pool_open = false;
-	spin_unlock_irq(&hook_pool_lock);
-	while ((work = hook_pool_take()))
-		fput(work->file);
-}
-
-static void hook_worker(struct work_struct *work)
-{
-	struct hook_work *late = container_of(work, struct hook_work, work);
-
-	late->fn(late);
-	kfree(late);
-	module_put(THIS_MODULE);
-}
-
-/* Queues a copy of @what. False: there was no memory, and nothing is done. */
-static bool hook_queue(const struct hook_work *what)
-{
-	struct hook_work *work = hook_pool_take();
-	struct file *file;
-
-	if (work) {
-		file = work->file;
-		*work = *what;
-		fput(file);
-		return true;
-	}
-	/* The pool is dry. */
-	work = kmemdup(what, sizeof(*what), GFP_ATOMIC);
-	if (!work)
-		return false;
-	__module_get(THIS_MODULE);
-	work->file = NULL;
-	INIT_WORK(&work->work, hook_worker);
-	queue_work(instr_hook_wq, &work->work);
-	return true;
-}
+#include "work.h"
 
 /* ---- mappings: each mmap(), exec segment, mprotect() passes perf_event_mmap() ---------- */
 
-static void hook_map_borrowed(struct hook_work *work)
+static void hook_map_borrowed(struct instr_work *work)
 {
 	if (!mmget_not_zero(work->mm))
 		return;
@@ -190,7 +48,7 @@ static void hook_map_borrowed(struct hook_work *work)
  * The thread itself works in its own address space, a worker borrows it. By then
  * a dying thread may have none: nothing is to be done in it.
  */
-static void hook_map(struct hook_work *work)
+static void hook_map(struct instr_work *work)
 {
 	if (current->flags & PF_KTHREAD)
 		hook_map_borrowed(work);
@@ -215,7 +73,7 @@ static bool vma_is_relocated(const struct vm_area_struct *vma)
 static int on_map(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct vm_area_struct *vma = (void *)regs_get_kernel_argument(regs, 0);
-	struct hook_work work = { .fn = hook_map, .task = current };
+	struct instr_work work = { .fn = hook_map, .task = current };
 
 	if (!vma->vm_file || !(vma_is_text(vma) || vma_is_relocated(vma)) ||
 	    vma->vm_mm != current->mm || (current->flags & PF_KTHREAD))
@@ -234,7 +92,7 @@ static int on_map(struct kprobe *probe, struct pt_regs *regs)
 	work.mm = current->mm;
 	mmgrab(work.mm);
 	get_task_struct(current);
-	if (!hook_queue(&work)) {
+	if (!instr_work_queue(&work)) {
 		instr_session_put(work.session);
 		put_task_struct(current);
 		mmdrop(work.mm);
@@ -245,7 +103,7 @@ NOKPROBE_SYMBOL(on_map);
 
 /* ---- debuggers: attach, seize and traceme pass __ptrace_link() -------------------------- */
 
-static void hook_trace(struct hook_work *work)
+static void hook_trace(struct instr_work *work)
 {
 	instr_session_on_trace(work->space->mm);
 	instr_space_put(work->space);
@@ -254,7 +112,7 @@ static void hook_trace(struct hook_work *work)
 static int on_trace(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct task_struct *task = (void *)regs_get_kernel_argument(regs, 0);
-	struct hook_work work = { .fn = hook_trace };
+	struct instr_work work = { .fn = hook_trace };
 	struct mm_struct *mm = READ_ONCE(task->mm);
 
 	if (!mm || (current->flags & PF_KTHREAD))
@@ -266,7 +124,7 @@ static int on_trace(struct kprobe *probe, struct pt_regs *regs)
 	if (work.space && !instr_space_tryget(work.space))
 		work.space = NULL;
 	rcu_read_unlock();
-	if (work.space && !hook_queue(&work))
+	if (work.space && !instr_work_queue(&work))
 		instr_space_put(work.space);
 	return 0;
 }
@@ -304,13 +162,22 @@ static void after_swbp(struct kprobe *probe, struct pt_regs *regs, unsigned long
 {
 }
 
+/* ---- children: each begins in schedule_tail(), the only one to call calculate_sigpending() */
+
+static int on_child(struct kprobe *probe, struct pt_regs *regs)
+{
+	instr_child_begin();
+	return 0;
+}
+NOKPROBE_SYMBOL(on_child);
+
 /* ---- tracepoints --------------------------------------------------------------------------- */
 
 struct hook_fork {
 	struct task_struct *parent, *child;
 };
 
-static void hook_vfork(struct hook_work *work)
+static void hook_vfork(struct instr_work *work)
 {
 	instr_gate_vfork_end(work->space, work->fs_base);
 	instr_space_put(work->space);
@@ -322,13 +189,13 @@ static void hook_vfork(struct hook_work *work)
  */
 static void hook_vfork_begin(struct instr_space *space)
 {
-	struct hook_work work = { .fn = hook_vfork, .space = space };
+	struct instr_work work = { .fn = hook_vfork, .space = space };
 
 	if (!instr_space_tryget(space))
 		return;
 	work.fs_base = x86_fsbase_read_cpu();
 	instr_gate_vfork_begin(space, work.fs_base);
-	if (!hook_queue(&work))
+	if (!instr_work_queue(&work))
 		hook_vfork(&work);
 }
 
@@ -367,6 +234,8 @@ static void hook_fork(struct instr_space *space, void *data)
 		hook_vfork_begin(space);
 	if (shares)
 		instr_thread_birth(space, fork->child);
+	else
+		instr_child_expect(space, fork->child);
 	if (!thread && !space->detached)
 		instr_event_fork(space, fork->parent, fork->child);
 }
@@ -389,6 +258,13 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 	instr_session_on_exec(task);
 }
 
+/* From get_signal(), with the signal's lock held, before a frame or a core dump is made. */
+static void on_signal(void *data, int sig, struct kernel_siginfo *info,
+		      struct k_sigaction *action)
+{
+	instr_fault_deliver(sig, info);
+}
+
 static void on_exit(void *data, struct task_struct *task)
 {
 	instr_thread_exit(task);
@@ -407,6 +283,7 @@ static struct hook_tracepoint hook_tracepoints[] = {
 	{ .name = "sched_process_fork", .fn = on_fork },
 	{ .name = "sched_process_exec", .fn = on_exec },
 	{ .name = "sched_process_exit", .fn = on_exit },
+	{ .name = "signal_deliver", .fn = on_signal },
 };
 
 static void hook_tracepoint_find(struct tracepoint *tp, void *data)
@@ -428,6 +305,7 @@ struct hook_probe {
 static struct hook_probe hook_probes[] = {
 	{ .kp = { .symbol_name = "perf_event_mmap", .pre_handler = on_map } },
 	{ .kp = { .symbol_name = "__ptrace_link", .pre_handler = on_trace } },
+	{ .kp = { .symbol_name = "calculate_sigpending", .pre_handler = on_child } },
 	{ .kp = { .symbol_name = "set_swbp", .pre_handler = on_swbp,
 		  .post_handler = after_swbp } },
 };
@@ -452,7 +330,8 @@ static void hook_disable(void)
 			unregister_kprobe(&hook_probes[i].kp);
 		hook_probes[i].on = false;
 	}
-	hook_pool_drain();
+	instr_children_flush();
+	instr_work_close();
 }
 
 static int hook_tracepoint_enable(struct hook_tracepoint *hook)
@@ -479,7 +358,7 @@ static int hook_enable(void)
 {
 	int i, err = 0;
 
-	hook_pool_fill();
+	instr_work_open();
 	for (i = 0; i < ARRAY_SIZE(hook_probes) && !err; i++)
 		err = hook_probe_enable(&hook_probes[i]);
 	for (i = 0; i < ARRAY_SIZE(hook_tracepoints) && !err; i++)
@@ -518,12 +397,5 @@ int instr_hook_init(void)
 	for (i = 0; i < ARRAY_SIZE(hook_tracepoints); i++)
 		if (!hook_tracepoints[i].tp)
 			return -ENOENT;
-	instr_hook_wq = alloc_workqueue("instr-hook", WQ_UNBOUND, 0);
-	return instr_hook_wq ? 0 : -ENOMEM;
-}
-
-/* The last session took the hooks away; a worker may be about to return. */
-void instr_hook_exit(void)
-{
-	destroy_workqueue(instr_hook_wq);
+	return 0;
 }

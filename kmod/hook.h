@@ -3,13 +3,7 @@
 #ifndef INSTR_HOOK_H
 #define INSTR_HOOK_H
 
-struct workqueue_struct;
-
-/* For work in the address space of a target, which may make it wait. */
-extern struct workqueue_struct *instr_hook_wq;
-
 int instr_hook_init(void);
-void instr_hook_exit(void);
 
 /* The hooks are in place from the first get to the last put. They may sleep. */
 int instr_hook_get(void);

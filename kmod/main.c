@@ -15,6 +15,7 @@
 #include "times.h"
 #include "trap.h"
 #include "view.h"
+#include "work.h"
 
 static int __init instr_init(void)
 {
@@ -32,12 +33,15 @@ static int __init instr_init(void)
 	err = instr_trap_init();
 	if (err)
 		goto err_frames_exit;
-	err = instr_hook_init();
+	err = instr_work_init();
 	if (err)
 		goto err_trap_exit;
+	err = instr_hook_init();
+	if (err)
+		goto err_work_exit;
 	err = instr_netlink_init();
 	if (err)
-		goto err_hook_exit;
+		goto err_work_exit;
 	err = instr_ctl_init();
 	if (err)
 		goto err_netlink_exit;
@@ -45,8 +49,8 @@ static int __init instr_init(void)
 
 err_netlink_exit:
 	instr_netlink_exit();
-err_hook_exit:
-	instr_hook_exit();
+err_work_exit:
+	instr_work_exit();
 err_trap_exit:
 	instr_trap_exit();
 err_frames_exit:
@@ -66,7 +70,7 @@ static void __exit instr_exit(void)
 {
 	instr_ctl_exit();
 	instr_netlink_exit();
-	instr_hook_exit();
+	instr_work_exit();
 	instr_code_silence();
 	instr_trap_exit();
 	instr_view_exit();

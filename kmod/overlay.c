@@ -42,6 +42,8 @@ struct instr_overlay *instr_overlay_create(struct instr_session *session,
 		.annex_start = arg->annex_start,
 		.annex_len = arg->annex_len,
 		.times_len = arg->times_len,
+		.slots_start = arg->slots_start,
+		.nr_slots = arg->nr_slots,
 	};
 	struct instr_overlay *overlay;
 	struct instr_code *code;
@@ -83,6 +85,7 @@ static void overlay_release(struct kref *ref)
 
 	instr_edition_free(rcu_dereference_protected(overlay->edition, true));
 	kvfree(rcu_dereference_protected(overlay->traps, true));
+	kvfree(rcu_dereference_protected(overlay->origins, true));
 	kvfree(overlay->pointers);
 	instr_code_put(overlay->code);
 	fput(overlay->file);
@@ -144,7 +147,7 @@ void instr_overlay_zap(struct instr_overlay *overlay, const struct instr_edition
 	instr_edition_zap(overlay->inode->i_mapping, a, b);
 }
 
-/* ---- traps ---------------------------------------------------------------- */
+/* ---- traps and origins ------------------------------------------------------ */
 
 static const struct instr_site *site_find(const struct instr_publish *arg,
 					  const struct instr_site *sites, u64 offset)
@@ -164,69 +167,56 @@ static const struct instr_site *site_find(const struct instr_publish *arg,
 	return NULL;
 }
 
-struct instr_traps *instr_traps_merge(struct instr_overlay *overlay,
-				      const struct instr_publish *arg,
-				      const struct instr_site *sites,
-				      const struct instr_trap *traps, u32 *bad)
+static struct instr_lead trap_lead(const void *request, u32 i, const struct instr_lead *old)
 {
-	struct instr_traps *old, *merged;
-	u32 old_nr, nr = arg->nr_traps, i = 0, j = 0, n = 0;
+	const struct instr_changes *changes = request;
+	const struct instr_trap *trap = &changes->traps[i];
+	const struct instr_site *site = site_find(changes->arg, changes->sites, trap->offset);
+	bool fragile = site && (site->flags & INSTR_SITE_FRAGILE);
 
-	old = rcu_dereference_protected(overlay->traps,
-					lockdep_is_held(&overlay->session->lock));
-	old_nr = old ? old->nr : 0;
-	if (nr > INSTR_TRAPS_MAX - old_nr)
-		return ERR_PTR(-EINVAL);
-	merged = kvzalloc(struct_size(merged, entry, (size_t)old_nr + nr), GFP_KERNEL);
-	if (!merged)
-		return ERR_PTR(-ENOMEM);
-	merged->nr = old_nr + nr;
-	while (i < old_nr || j < nr) {
-		struct instr_trap_entry *entry = &merged->entry[n++];
-		const struct instr_site *site;
-
-		if (j == nr || (i < old_nr && old->entry[i].offset < traps[j].offset)) {
-			*entry = old->entry[i++];
-			continue;
-		}
-		site = site_find(arg, sites, traps[j].offset);
-		*entry = (struct instr_trap_entry){
-			.offset = traps[j].offset,
-			.target = (s64)traps[j].target,
-			.traced_only = site && (site->flags & INSTR_SITE_FRAGILE),
-		};
-		if (i < old_nr && old->entry[i].offset == entry->offset) {
-			if (old->entry[i].target != entry->target) {
-				*bad = j;
-				kvfree(merged);
-				return ERR_PTR(-EEXIST);
-			}
-			/* Once it was ours without a debugger, it stays ours. */
-			if (!site || !old->entry[i].traced_only)
-				entry->traced_only = old->entry[i].traced_only;
-			i++;
-		}
-		j++;
-	}
-	merged->nr = n;
-	return merged;
+	return (struct instr_lead){
+		.from = (s64)trap->offset,
+		.to = (s64)trap->target,
+		/* Once it was ours without a debugger, it stays ours. */
+		.traced_only = old ? old->traced_only && (!site || fragile) : fragile,
+	};
 }
 
-const struct instr_trap_entry *instr_overlay_trap(struct instr_overlay *overlay,
-						  u64 offset)
+static struct instr_lead origin_lead(const void *request, u32 i,
+				     const struct instr_lead *old)
 {
-	struct instr_traps *traps = rcu_dereference(overlay->traps);
-	u32 low = 0, high = traps ? traps->nr : 0;
+	const struct instr_changes *changes = request;
 
-	while (low < high) {
-		u32 mid = low + (high - low) / 2;
+	return (struct instr_lead){
+		.from = (s64)changes->origins[i].code,
+		.to = (s64)changes->origins[i].offset,
+	};
+}
 
-		if (traps->entry[mid].offset == offset)
-			return &traps->entry[mid];
-		if (traps->entry[mid].offset < offset)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return NULL;
+struct instr_leads *instr_overlay_merge_traps(struct instr_overlay *overlay,
+					      const struct instr_changes *changes)
+{
+	return instr_leads_merge(rcu_dereference_protected(overlay->traps,
+					lockdep_is_held(&overlay->session->lock)),
+				 trap_lead, changes, changes->arg->nr_traps,
+				 &changes->arg->out_bad);
+}
+
+struct instr_leads *instr_overlay_merge_origins(struct instr_overlay *overlay,
+						const struct instr_changes *changes)
+{
+	return instr_leads_merge(rcu_dereference_protected(overlay->origins,
+					lockdep_is_held(&overlay->session->lock)),
+				 origin_lead, changes, changes->arg->nr_origins,
+				 &changes->arg->out_bad);
+}
+
+const struct instr_lead *instr_overlay_trap(struct instr_overlay *overlay, u64 offset)
+{
+	return instr_leads_find(rcu_dereference(overlay->traps), offset);
+}
+
+const struct instr_lead *instr_overlay_origin(struct instr_overlay *overlay, s64 position)
+{
+	return instr_leads_find(rcu_dereference(overlay->origins), position);
 }

@@ -7,6 +7,7 @@
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 
+#include "lead.h"
 #include "slab.h"
 
 struct file;
@@ -14,26 +15,6 @@ struct inode;
 struct instr_edition;
 struct instr_pointer_set;
 struct instr_session;
-
-/**
- * struct instr_trap_entry - where a trap leads
- * @offset: of the trapping byte
- * @traced_only: the start of a fragile site: the byte is ours only while a
- *	debugger is about, otherwise somebody else's (a uprobe's)
- * @target: a position
- */
-struct instr_trap_entry {
-	u64 offset : 63;
-	u64 traced_only : 1;
-	s64 target;
-};
-
-/* All places that ever were a site's, ascending; it grows, and nothing else. */
-struct instr_traps {
-	struct rcu_head rcu;
-	u32 nr;
-	struct instr_trap_entry entry[] __counted_by(nr);
-};
 
 /**
  * struct instr_overlay - what one session changes in one file
@@ -44,8 +25,10 @@ struct instr_traps {
  *
  * @pointers: NULL, or set once, before any process sees the overlay
  *
- * @edition and @traps are written under the session's lock. @traps is read under
- * RCU. It and @code live as long as a view might trap.
+ * @traps: where traps lead; @origins: what code of the slab stands for
+ *
+ * @edition, @traps and @origins are written under the session's lock. The latter two
+ * are read under RCU. They and @code live as long as a view might trap.
  */
 struct instr_overlay {
 	u32 id;
@@ -60,7 +43,7 @@ struct instr_overlay {
 	bool unsettled;
 	struct instr_code *code;
 	struct instr_edition __rcu *edition;
-	struct instr_traps __rcu *traps;
+	struct instr_leads __rcu *traps, *origins;
 	struct instr_pointer_set *pointers;
 	struct rcu_head rcu;
 };
@@ -84,17 +67,28 @@ struct instr_session *instr_overlay_session(struct inode *inode);
 /* What is shown of it. Under the session's lock. */
 struct instr_edition *instr_overlay_edition(const struct instr_overlay *overlay);
 
-/* Under the session's lock; the table is new, or an ERR_PTR. */
-struct instr_traps *instr_traps_merge(struct instr_overlay *overlay,
-				      const struct instr_publish *arg,
-				      const struct instr_site *sites,
-				      const struct instr_trap *traps, u32 *bad);
+/* What a request publishes: arrays of as many as @arg says. */
+struct instr_changes {
+	struct instr_publish *arg;
+	const struct instr_site *sites;
+	const struct instr_trap *traps;
+	const struct instr_origin *origins;
+};
+
+/*
+ * The overlay's tables with those of @changes. Under the session's lock; each is new, or
+ * an ERR_PTR, and changes->arg->out_bad is the culprit.
+ */
+struct instr_leads *instr_overlay_merge_traps(struct instr_overlay *overlay,
+					      const struct instr_changes *changes);
+struct instr_leads *instr_overlay_merge_origins(struct instr_overlay *overlay,
+						const struct instr_changes *changes);
 /* instr_edition_zap() in the overlay's file. */
 void instr_overlay_zap(struct instr_overlay *overlay, const struct instr_edition *a,
 		       const struct instr_edition *b);
 
-/* Where a trap at @offset leads, or NULL. RCU. */
-const struct instr_trap_entry *instr_overlay_trap(struct instr_overlay *overlay,
-						  u64 offset);
+/* Where a trap at @offset leads, what code at @position was; or NULL. RCU. */
+const struct instr_lead *instr_overlay_trap(struct instr_overlay *overlay, u64 offset);
+const struct instr_lead *instr_overlay_origin(struct instr_overlay *overlay, s64 position);
 
 #endif

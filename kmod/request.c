@@ -172,62 +172,89 @@ int instr_request_slab_write(struct instr_session *session,
 	return err;
 }
 
-/* A new edition becomes what all views show. Nothing can fail any more. */
-static void session_commit(struct instr_session *session,
-			   struct instr_overlay *overlay, struct instr_traps *traps,
-			   struct instr_edition *edition)
+/* What becomes of an overlay: all are new. */
+struct request_state {
+	struct instr_leads *traps, *origins;
+	struct instr_edition *edition;
+};
+
+static void leads_replace(struct instr_session *session, struct instr_leads __rcu **leads,
+			  struct instr_leads *new)
 {
-	struct instr_traps *old_traps;
+	struct instr_leads *old = rcu_replace_pointer(*leads, new,
+						      lockdep_is_held(&session->lock));
+
+	if (old)
+		kvfree_rcu(old, rcu);
+}
+
+/* Its edition becomes what all views show. Nothing can fail any more. */
+static void session_commit(struct instr_session *session, struct instr_overlay *overlay,
+			   const struct request_state *state)
+{
 	struct instr_edition *old;
 	struct instr_space *space;
 
 	/* A page may only be served once its traps are found. */
-	old_traps = rcu_replace_pointer(overlay->traps, traps,
-					lockdep_is_held(&session->lock));
-	old = rcu_replace_pointer(overlay->edition, edition,
+	leads_replace(session, &overlay->traps, state->traps);
+	leads_replace(session, &overlay->origins, state->origins);
+	old = rcu_replace_pointer(overlay->edition, state->edition,
 				  lockdep_is_held(&session->lock));
 	WRITE_ONCE(overlay->unsettled, true);
 	list_for_each_entry(space, &session->spaces, node)
-		instr_space_show(space, overlay, edition);
-	instr_overlay_zap(overlay, old, edition);
+		instr_space_show(space, overlay, state->edition);
+	instr_overlay_zap(overlay, old, state->edition);
 	WRITE_ONCE(overlay->unsettled, false);
 	instr_edition_free(old);
-	if (old_traps)
-		kvfree_rcu(old_traps, rcu);
 }
 
-int instr_request_publish(struct instr_session *session, struct instr_publish *arg,
-			  const struct instr_site *sites,
-			  const struct instr_trap *traps)
+static int changes_check(const struct instr_overlay *overlay,
+			 const struct instr_changes *changes)
 {
-	struct instr_overlay *overlay = session_find_overlay(session, arg->overlay_id);
-	struct instr_edition *edition;
-	struct instr_check_code code;
-	struct instr_traps *merged;
+	struct instr_check_code code = overlay_code(overlay);
+	struct instr_publish *arg = changes->arg;
+
+	return instr_check_sites(changes->sites, arg->nr_sites, &arg->out_bad) ?:
+	       instr_check_traps(changes->traps, arg->nr_traps, &code, &arg->out_bad) ?:
+	       instr_check_fragile(changes->sites, arg->nr_sites, changes->traps,
+				   arg->nr_traps, &arg->out_bad) ?:
+	       instr_check_origins(changes->origins, arg->nr_origins, &code,
+				   &arg->out_bad);
+}
+
+int instr_request_publish(struct instr_session *session,
+			  const struct instr_changes *changes)
+{
+	struct instr_overlay *overlay = session_find_overlay(session,
+							     changes->arg->overlay_id);
+	struct request_state state;
 	int err;
 
 	if (!overlay)
 		return -ENOENT;
-	code = overlay_code(overlay);
-	err = instr_check_sites(sites, arg->nr_sites, &arg->out_bad) ?:
-	      instr_check_traps(traps, arg->nr_traps, &code, &arg->out_bad) ?:
-	      instr_check_fragile(sites, arg->nr_sites, traps, arg->nr_traps,
-				  &arg->out_bad);
+	err = changes_check(overlay, changes);
 	if (err)
 		return err;
-	merged = instr_traps_merge(overlay, arg, sites, traps, &arg->out_bad);
-	if (IS_ERR(merged))
-		return PTR_ERR(merged);
-	edition = instr_edition_build(overlay, instr_overlay_edition(overlay), sites,
-				      arg->nr_sites, &arg->out_bad);
-	err = PTR_ERR_OR_ZERO(edition);
+	state.traps = instr_overlay_merge_traps(overlay, changes);
+	if (IS_ERR(state.traps))
+		return PTR_ERR(state.traps);
+	state.origins = instr_overlay_merge_origins(overlay, changes);
+	err = PTR_ERR_OR_ZERO(state.origins);
 	if (err)
 		goto err_free_traps;
-	session_commit(session, overlay, merged, edition);
+	state.edition = instr_edition_build(overlay, instr_overlay_edition(overlay),
+					    changes->sites, changes->arg->nr_sites,
+					    &changes->arg->out_bad);
+	err = PTR_ERR_OR_ZERO(state.edition);
+	if (err)
+		goto err_free_origins;
+	session_commit(session, overlay, &state);
 	return 0;
 
+err_free_origins:
+	kvfree(state.origins);
 err_free_traps:
-	kvfree(merged);
+	kvfree(state.traps);
 	return err;
 }
 

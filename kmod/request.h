@@ -4,6 +4,7 @@
 
 #include <linux/instr.h>
 
+struct instr_changes;
 struct instr_pointer_set;
 struct instr_session;
 
@@ -14,9 +15,8 @@ int instr_request_slab_write(struct instr_session *session,
 			     const struct instr_slab_io *arg);
 int instr_request_slab_read(struct instr_session *session,
 			    const struct instr_slab_io *arg);
-int instr_request_publish(struct instr_session *session, struct instr_publish *arg,
-			  const struct instr_site *sites,
-			  const struct instr_trap *traps);
+int instr_request_publish(struct instr_session *session,
+			  const struct instr_changes *changes);
 /* Takes over @set, unless it fails. */
 int instr_request_pointers(struct instr_session *session, u32 overlay_id,
 			   struct instr_pointer_set *set);

@@ -160,7 +160,9 @@ static struct instr_code *codes_find(const struct instr_code_key *key)
 		    code->key.kept_len == key->kept_len &&
 		    code->key.annex_start == key->annex_start &&
 		    code->key.annex_len == key->annex_len &&
-		    code->key.times_len == key->times_len)
+		    code->key.times_len == key->times_len &&
+		    code->key.slots_start == key->slots_start &&
+		    code->key.nr_slots == key->nr_slots)
 			return code;
 	return NULL;
 }

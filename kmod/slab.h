@@ -20,6 +20,8 @@ struct instr_code_key {
 	u32 generation;
 	s64 slab_start, annex_start;
 	u64 code_len, data_len, kept_len, annex_len, times_len;
+	s64 slots_start;
+	u64 nr_slots;
 	u64 layout;		/* 0: like no other */
 };
 

@@ -29,6 +29,7 @@
 #include "overlay.h"
 #include "pointer.h"
 #include "session.h"
+#include "slot.h"
 #include "view.h"
 
 static DEFINE_HASHTABLE(space_by_mm, 8);
@@ -135,14 +136,25 @@ struct instr_space *instr_space_find(struct mm_struct *mm)
 static bool view_trap(struct instr_view *view, unsigned long vaddr,
 		      unsigned long *target)
 {
-	const struct instr_trap_entry *entry;
+	const struct instr_lead *trap;
 
 	/* The base may lie below 0: the difference counts, modulo 2^64. */
-	entry = instr_overlay_trap(view->overlay, vaddr - view->base);
-	if (!entry || (entry->traced_only && !READ_ONCE(view->space->traced)))
+	trap = instr_overlay_trap(view->overlay, vaddr - view->base);
+	if (!trap || (trap->traced_only && !READ_ONCE(view->space->traced)))
 		return false;
-	*target = view->base + entry->target;
+	*target = view->base + trap->to;
 	return true;
+}
+
+static bool view_origin(struct instr_view *view, unsigned long vaddr,
+			unsigned long *origin)
+{
+	const struct instr_lead *lead;
+
+	lead = instr_overlay_origin(view->overlay, vaddr - view->base);
+	if (lead)
+		*origin = view->base + lead->to;
+	return lead;
 }
 
 static bool view_shows(struct instr_view *view, unsigned long vaddr,
@@ -174,6 +186,11 @@ static bool any_view(struct mm_struct *mm, unsigned long vaddr, unsigned long *t
 bool instr_space_trap(struct mm_struct *mm, unsigned long vaddr, unsigned long *target)
 {
 	return any_view(mm, vaddr, target, view_trap);
+}
+
+bool instr_space_origin(struct mm_struct *mm, unsigned long vaddr, unsigned long *origin)
+{
+	return any_view(mm, vaddr, origin, view_origin);
 }
 
 bool instr_space_shows(struct mm_struct *mm, unsigned long vaddr)
@@ -374,6 +391,8 @@ void instr_space_withdraw(struct instr_space *space)
 		return;
 	space->detached = true;
 	instr_gate_hide_frames(space);
+	/* As long as the text tells unwinders of them. */
+	instr_slots_restore_own(space);
 	instr_pointers_restore(space);
 	space_hold_views(space);
 	if (space_for_each_vma(space, vma_withdraw, NULL))
@@ -393,6 +412,8 @@ void instr_space_release(struct instr_space *space)
 
 	if (list_empty(&space->held))
 		return;
+	/* Those of threads that were about to take one. */
+	instr_slots_restore_own(space);
 	space_for_each_vma(space, vma_release, NULL);
 	list_for_each_entry_safe(view, next, &space->held, held) {
 		list_del(&view->held);

@@ -43,7 +43,8 @@ struct instr_slab {
  *	traps
  * @mm: held by mmgrab(): the address is not used again while we compare it
  * @traced: a debugger is about
- * @lock: of @views, whose readers use RCU, of additions to @slabs, of @control
+ * @lock: of @views, whose readers use RCU, of additions to @slabs, of @control. Slabs stay
+ *	as long as the space, and are added so that they can be read with no lock
  * @control: what the control page of each slab holds
  * @vforks: entries of @control.vfork that are in use
  * @many: more than one thread runs in it, or has
@@ -146,6 +147,8 @@ void instr_space_on_exec(struct task_struct *task);
 /* Under RCU. */
 struct instr_space *instr_space_find(struct mm_struct *mm);
 bool instr_space_trap(struct mm_struct *mm, unsigned long vaddr, unsigned long *target);
+/* Is the code at @vaddr a slab's that stands for an instruction of the text at *origin? */
+bool instr_space_origin(struct mm_struct *mm, unsigned long vaddr, unsigned long *origin);
 
 void instr_space_read(struct instr_space *space, struct instr_overlay *overlay,
 		      u64 offset, u64 nr, u64 *sums);

@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
+#include <linux/rculist.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -149,7 +150,7 @@ static int space_map_slab(struct instr_space *space, struct instr_overlay *overl
 	instr_data_control(&slab->data, &space->control);
 	if (space->frames_shown)
 		instr_data_frames(&slab->data, space->control.frames);
-	list_add_tail(&slab->node, &space->slabs);
+	list_add_tail_rcu(&slab->node, &space->slabs);
 	spin_unlock(&space->lock);
 	if (overlay->frames_len)
 		instr_frames_tell_slabs(space);

@@ -22,6 +22,7 @@
 #include "frames.h"
 #include "live.h"
 #include "overlay.h"
+#include "page.h"
 #include "space.h"
 
 /*
@@ -35,68 +36,6 @@ u32 instr_times_khz(void)
 	if (check_tsc_unstable() || !boot_cpu_has(X86_FEATURE_FSGSBASE))
 		return 0;
 	return tsc_khz;
-}
-
-/* ---- pages of an address space; mmap_lock is held -------------------------------- */
-
-/* Whether there may be a page; *next: where the next may be. No page gets there by it. */
-static bool page_is_there(struct mm_struct *mm, unsigned long vaddr, unsigned long *next)
-{
-	pgd_t *pgd = pgd_offset(mm, vaddr);
-	p4d_t *p4d;
-	pud_t *pud;
-	pmd_t pmd;
-	pte_t pte;
-
-	*next = (vaddr & PGDIR_MASK) + PGDIR_SIZE;
-	if (pgd_none(*pgd))
-		return false;
-	p4d = p4d_offset(pgd, vaddr);
-	*next = (vaddr & P4D_MASK) + P4D_SIZE;
-	if (p4d_none(*p4d))
-		return false;
-	pud = pud_offset(p4d, vaddr);
-	*next = (vaddr & PUD_MASK) + PUD_SIZE;
-	if (pud_none(*pud))
-		return false;
-	pmd = READ_ONCE(*pmd_offset(pud, vaddr));
-	*next = (vaddr & PMD_MASK) + PMD_SIZE;
-	if (pmd_none(pmd))
-		return false;
-	*next = (vaddr & PAGE_MASK) + PAGE_SIZE;
-	if (!pmd_present(pmd) || pmd_leaf(pmd))
-		return true;
-	pte = READ_ONCE(*pte_offset_kernel(&pmd, vaddr));
-	return !pte_none(pte);
-}
-
-/*
- * The page at @vaddr of a mapping of @file, with a reference, or NULL. One that was
- * swapped out, or is being moved, comes back.
- */
-static struct page *page_get(struct mm_struct *mm, const struct file *file,
-			     unsigned long vaddr, unsigned long *next)
-{
-	struct vm_area_struct *vma = find_vma(mm, vaddr);
-	struct page *page;
-	bool there;
-
-	/* The process may have removed it. */
-	if (!vma || vma->vm_start > vaddr || vma->vm_file != file) {
-		*next = !vma ? TASK_SIZE_MAX :
-			vma->vm_start > vaddr ? vma->vm_start : vma->vm_end;
-		return NULL;
-	}
-	rcu_read_lock();
-	there = page_is_there(mm, vaddr, next);
-	rcu_read_unlock();
-	if (!there || get_user_pages_remote(mm, vaddr, 1, FOLL_FORCE, &page, NULL) != 1)
-		return NULL;
-	/* That of all zeros, or a bad one. */
-	if (!PageReserved(page) && !PageHWPoison(page))
-		return page;
-	put_page(page);
-	return NULL;
 }
 
 /* ---- the end of an address space ------------------------------------------------- */
@@ -134,7 +73,7 @@ static void region_keep(struct mm_struct *mm, struct times_region region)
 	unsigned long vaddr, next;
 
 	for (vaddr = region.start; vaddr - region.start < region.len; vaddr = next) {
-		struct page *page = page_get(mm, region.file, vaddr, &next);
+		struct page *page = instr_page_get(mm, region.file, vaddr, &next);
 
 		cond_resched();
 		if (!page)
@@ -258,7 +197,7 @@ static struct page *region_page(struct mm_struct *mm, const struct times_region 
 
 	if (mm) {
 		mmap_read_lock(mm);
-		page = page_get(mm, region->file, region->start + offset, &behind);
+		page = instr_page_get(mm, region->file, region->start + offset, &behind);
 		mmap_read_unlock(mm);
 		*next = behind - region->start;
 		return page;

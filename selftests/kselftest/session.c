@@ -164,6 +164,55 @@ TEST_F(session, annex_geometry)
 	EXPECT_EQ(3, live_objects(self->fd).out_overlays);
 }
 
+static struct instr_overlay_create some_slots(int file)
+{
+	struct instr_overlay_create overlay = some_overlay(file);
+
+	overlay.kept_len = 4096;
+	overlay.times_len = 4096;
+	overlay.frames_len = INSTR_STACK_PAGES_AT +
+			     INSTR_STACK_PAGES * sizeof(struct instr_stack_page);
+	overlay.slots_start = overlay.slab_start + 4096;
+	overlay.nr_slots = 4096 / INSTR_SLOT_LEN;
+	return overlay;
+}
+
+TEST_F(session, slot_geometry)
+{
+	struct instr_overlay_create good = some_slots(self->file), arg;
+
+	arg = good, arg.slots_start += INSTR_SLOT_LEN;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.slots_start += 4096;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.slots_start = good.slab_start - 4096;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.slots_start = 0;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.nr_slots++;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.nr_slots = 1ULL << 59;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.nr_slots = 0;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	/* In the annex there are none. */
+	arg = good, arg.annex_start = 0x10000000, arg.annex_len = 8192;
+	arg.slots_start = arg.annex_start;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.slots_start = good.slab_start, arg.nr_slots++;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.kept_len = 0;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.frames_len -= 4096;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	arg = good, arg.times_len = arg.frames_len = 0;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+	EXPECT_EQ(0, live_objects(self->fd).out_overlays);
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &good));
+	arg = good, arg.slots_start = 0, arg.nr_slots = 0;
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &arg));
+}
+
 TEST_F(session, special_files)
 {
 	struct instr_overlay_create arg = some_overlay(self->file);
@@ -205,6 +254,59 @@ static int publish(int fd, __u32 overlay_id, const struct instr_site *sites, __u
 	};
 
 	return ioctl(fd, INSTR_PUBLISH, &arg) ? -errno : 0;
+}
+
+static int publish_origins(int fd, __u32 overlay_id, const struct instr_origin *origins,
+			   __u32 nr, __u32 pad, __u32 *bad)
+{
+	struct instr_publish arg = {
+		.size = sizeof(arg), .overlay_id = overlay_id, .nr_origins = nr,
+		.origins = (uintptr_t)origins, .pad = pad, .out_bad = ~0U,
+	};
+	int err = ioctl(fd, INSTR_PUBLISH, &arg) ? -errno : 0;
+
+	*bad = arg.out_bad;
+	return err;
+}
+
+TEST_F(session, origins_are_checked)
+{
+	struct instr_overlay_create overlay = some_annex(self->file);
+	const __u64 slab = overlay.slab_start, annex = overlay.annex_start;
+	struct instr_origin good[] = {
+		{ slab, 5 }, { slab + 8191, 5 }, { annex, 0 }, { annex + 8191, 1 },
+	}, bad[4];
+	__u32 at, id;
+
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &overlay));
+	id = overlay.out_overlay_id;
+#define ORIGINS(change) ({ memcpy(bad, good, sizeof(bad)); change; \
+	publish_origins(self->fd, id, bad, 4, 0, &at); })
+	EXPECT_EQ(-ERANGE, ORIGINS(bad[0].code = slab - 1));
+	EXPECT_EQ(0, at);
+	EXPECT_EQ(-ERANGE, ORIGINS(bad[1].code = slab + 8192));
+	EXPECT_EQ(1, at);
+	EXPECT_EQ(-ERANGE, ORIGINS(bad[1].code = slab));
+	EXPECT_EQ(1, at);
+	EXPECT_EQ(-ERANGE, ORIGINS(bad[2].code = annex - 1));
+	EXPECT_EQ(2, at);
+	EXPECT_EQ(-ERANGE, ORIGINS(bad[3].code = annex + 8192));
+	EXPECT_EQ(3, at);
+	EXPECT_EQ(-ERANGE, ORIGINS(bad[2].offset = 1ULL << 46));
+	EXPECT_EQ(2, at);
+	EXPECT_EQ(-ERANGE, ORIGINS(bad[2].offset = -1));
+	EXPECT_EQ(-EINVAL, publish_origins(self->fd, id, good, 4, 1, &at));
+	EXPECT_EQ(-EINVAL, publish_origins(self->fd, id, good, INSTR_TRAPS_MAX + 1, 0, &at));
+	EXPECT_EQ(-EFAULT, publish_origins(self->fd, id, NULL, 1, 0, &at));
+	EXPECT_EQ(0, publish_origins(self->fd, id, good + 1, 2, 0, &at));
+	/* They are immortal; more come between. */
+	EXPECT_EQ(-EEXIST, ORIGINS(bad[2].offset++));
+	EXPECT_EQ(2, at);
+	EXPECT_EQ(0, ORIGINS(at = 0));
+	EXPECT_EQ(0, publish_origins(self->fd, id, NULL, 0, 0, &at));
+	EXPECT_EQ(-EEXIST, ORIGINS(bad[0].offset++));
+	EXPECT_EQ(-EEXIST, ORIGINS(bad[3].offset++));
+	EXPECT_EQ(3, at);
 }
 
 TEST_F(session, sites_are_checked)

@@ -6,8 +6,8 @@
  * Commands: call N | trap N | threads T N | text | fork N | forks F N |
  * nested N | tfork T N | vforks F N | tvfork T N | vnested N | spawns N | share N | import N |
  * table N | callback N | pfork N | pointers | busy T | idle | open FILE NAME | close | lib N | guard |
- * far N | protect | scribble | scribbled | attack | move | unmap ADDR | child | reap |
- * exec | lock FLAGS | quit
+ * far N | flip WORD VALUE | flop | protect | scribble | scribbled | attack | move |
+ * unmap ADDR | child | reap | find WORD VALUE N | leave | exec | lock FLAGS | quit
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -425,6 +425,47 @@ static long busy_end(void)
 	return busy_calls;
 }
 
+/* ---- a word that somebody else may change, but only while it is the one given ---- */
+
+static pthread_t flip_thread;
+static atomic_bool flip_stop;
+static uint64_t *flip_word, flip_value;
+
+/* Returns how often something else than that was changed. */
+static void *thread_flips(void *arg)
+{
+	volatile uint64_t *word = flip_word;
+	uint64_t i;
+	long lost = 0;
+
+	(void)arg;
+	for (i = 1; !atomic_load_explicit(&flip_stop, memory_order_relaxed); i++) {
+		*word = flip_value;
+		*word = i;
+		lost += *word != i;
+	}
+	return (void *)lost;
+}
+
+static void command_flip(uint64_t *word, uint64_t value)
+{
+	flip_word = word;
+	flip_value = value;
+	flip_stop = false;
+	if (pthread_create(&flip_thread, NULL, thread_flips, NULL))
+		fail("pthread_create");
+	printf("flip\n");
+}
+
+static void command_flop(void)
+{
+	void *lost;
+
+	flip_stop = true;
+	pthread_join(flip_thread, &lost);
+	printf("%ld\n", (long)lost);
+}
+
 /* ---- a library ------------------------------------------------------------------ */
 
 static void *library;
@@ -546,6 +587,35 @@ static void command_reap(void)
 	printf("%d\n", WIFSIGNALED(status));
 }
 
+/* How many of so many children find that in the word as soon as they run. */
+static long forks_find(const volatile uint64_t *word, uint64_t value, long nr)
+{
+	long i, found = 0;
+	int status;
+
+	for (i = 0; i < nr; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(*word == value);
+		waitpid(pid, &status, 0);
+		found += WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	}
+	return found;
+}
+
+/* Leaves a child behind, as a daemon does that puts itself in the background. */
+static void command_leave(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		for (;;)
+			pause();
+	printf("%d\n", pid);
+	exit(0);
+}
+
 /* Begins anew, in the same process. */
 static void command_exec(void)
 {
@@ -557,7 +627,7 @@ static void command_exec(void)
 static bool obey(const char *line)
 {
 	char a[256] = "", b[256] = "";
-	long m = 0, n = 0;
+	long m = 0, n = 0, nr = 0;
 
 	if (sscanf(line, "call %ld", &n) == 1)
 		printf("%ld\n", call(probed_jump, 1, n));
@@ -613,10 +683,18 @@ static bool obey(const char *line)
 		command_attack();
 	else if (!strcmp(line, "protect"))
 		command_protect();
+	else if (sscanf(line, "flip %lx %lx", &m, &n) == 2)
+		command_flip((uint64_t *)m, n);
+	else if (!strcmp(line, "flop"))
+		command_flop();
 	else if (!strcmp(line, "child"))
 		command_child();
 	else if (!strcmp(line, "reap"))
 		command_reap();
+	else if (sscanf(line, "find %lx %lx %ld", &m, &n, &nr) == 3)
+		printf("%ld\n", forks_find((const uint64_t *)m, n, nr));
+	else if (!strcmp(line, "leave"))
+		command_leave();
 	else if (!strcmp(line, "exec"))
 		command_exec();
 	else if (sscanf(line, "lock %ld", &n) == 1)

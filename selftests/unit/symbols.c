@@ -68,7 +68,7 @@ static bool image_init(struct image *image, const char *path, enum instr_measure
 	code = measure == INSTR_CALLS ?
 	       instr_plan_create(image->file, place, nr, *instr_distances(image->file),
 				 &image->plan, &err) :
-	       instr_plan_exits(image->file, measure, place, nr,
+	       instr_plan_exits(image->file, measure, INSTR_WAY_AUTO, place, nr,
 				*instr_distances(image->file), &image->plan, &err);
 	if (code)
 		return false;

@@ -200,7 +200,11 @@ struct instr_stack_page {
  * called from one place has one slot for that, and all of its frames share it.
  *
  * A process that leaves the scope, and a fork child, has no slots on its stacks any more:
- * the module puts the addresses back that they stand for.
+ * the module puts the addresses back that they stand for. It looks at the pages that the
+ * table of stacks' pages names, if they are writable and anonymous memory, and there at each
+ * aligned word. One that is INSTR_SLOT_RETURN bytes behind the start of a slot that is not
+ * free becomes the slot's @to, or what that stands for if it is a slot's, too. A thread that
+ * is interrupted while it takes a slot may still put it on its stack later.
  */
 #define INSTR_SLOT_LEN		32
 #define INSTR_SLOT_RETURN	6
@@ -372,7 +376,10 @@ struct instr_trap {
  *
  * A program that handles a fault of an instruction (SIGSEGV, SIGBUS, SIGFPE, SIGILL) may
  * look at where that is. If it is at @code, the fault is told to have happened at @offset,
- * and execution goes on there. An entry is immortal, as code is.
+ * and execution goes on there: registers and memory have to be what they would be in the
+ * text. A handler that returns comes to the site again, so that all that its code does
+ * before the instruction is done, and counted, once more. Debuggers see @code, and what
+ * others send (kill(2)) is not touched. An entry is immortal, as code is.
  */
 struct instr_origin {
 	__aligned_u64 code;		/* two's complement */

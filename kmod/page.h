@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Pages that are there in an address space: memory of ours that a process may not use. */
+#ifndef INSTR_PAGE_H
+#define INSTR_PAGE_H
+
+struct file;
+struct mm_struct;
+struct page;
+
+/*
+ * The page at @vaddr of a mapping of @file, with a reference, or NULL; *next: where the next
+ * may be. One that was swapped out, or is being moved, comes back; none gets there that was
+ * not. mmap_lock is held.
+ */
+struct page *instr_page_get(struct mm_struct *mm, const struct file *file,
+			    unsigned long vaddr, unsigned long *next);
+
+#endif
