@@ -156,7 +156,7 @@ static void timed_code_is_named_and_described(void)
 	CHECK(!symbols_base(&slab, &base, &err) && base == BASE);
 	CHECK(!symbols_add(&symbols, &slab, &err));
 	CHECK(symbols.nr_slabs == 1 && !symbols.nr_bare && !symbols.nr_broken);
-	CHECK(symbols.nr_cies == 2);
+	CHECK(symbols.nr_cies == 3);
 	for (size_t i = 0; i < image.plan->nr; i++) {
 		if (image.plan->site[i].how != INSTR_HOW_REFUSED)
 			check_site(&symbols, &image.plan->site[i]);

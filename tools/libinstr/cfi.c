@@ -14,6 +14,7 @@
 
 #include "array.h"
 #include "clean.h"
+#include "insn.h"
 
 #define RBP 6	/* DWARF's numbers */
 #define RSP 7
@@ -161,6 +162,14 @@ static enum cfi_stack cfa_stack(const struct cfa *cfa)
 	return CFI_UNKNOWN;
 }
 
+/* By the processor's numbers RSP is 4 and RBP is 5. */
+static struct cfi_return cfa_return(const struct cfa *cfa)
+{
+	if (cfa->is_expression || (cfa->reg != RSP && cfa->reg != RBP))
+		return (struct cfi_return){ .base = INSN_NO_REGISTER };
+	return (struct cfi_return){ cfa->reg == RSP ? 4 : 5, cfa->offset - 8 };
+}
+
 /* ---- the program ------------------------------------------------------------ */
 
 static bool advance(struct machine *machine, uint64_t delta)
@@ -236,15 +245,17 @@ static bool machine_step(struct machine *machine)
 }
 
 /* False: out of memory, and nothing is known. A row at the place of the last one replaces it. */
-static bool cfi_add(struct cfi *cfi, uint64_t vaddr, enum cfi_stack stack)
+static bool cfi_add(struct cfi *cfi, uint64_t vaddr, const struct cfa *cfa)
 {
-	struct cfi_row row = { vaddr, stack };
+	struct cfi_row row = { vaddr, cfa_stack(cfa), cfa_return(cfa) };
+	const struct cfi_row *last = cfi->nr_rows ? &cfi->row[cfi->nr_rows - 1] : NULL;
 
-	if (cfi->nr_rows && cfi->row[cfi->nr_rows - 1].vaddr == vaddr) {
+	if (last && last->vaddr == vaddr) {
 		cfi->row[cfi->nr_rows - 1] = row;
 		return true;
 	}
-	if (cfi->nr_rows && cfi->row[cfi->nr_rows - 1].stack == stack)
+	if (last && last->stack == row.stack && last->at.base == row.at.base &&
+	    last->at.displacement == row.at.displacement)
 		return true;
 	if (ARRAY_PUSH(cfi->row, cfi->nr_rows, row))
 		return true;
@@ -256,14 +267,16 @@ static bool cfi_add(struct cfi *cfi, uint64_t vaddr, enum cfi_stack stack)
 static bool machine_run(struct machine *machine, const uint8_t *at, const uint8_t *end,
 			struct cfi *cfi)
 {
+	static const struct cfa unknown = { .reg = NO_REGISTER };
+
 	machine->at = at;
 	machine->end = end;
 	while (machine->at < end) {
 		if (!machine_step(machine)) {
-			cfi_add(cfi, machine->vaddr, CFI_UNKNOWN);
+			cfi_add(cfi, machine->vaddr, &unknown);
 			return false;
 		}
-		if (!cfi_add(cfi, machine->vaddr, cfa_stack(&machine->cfa)))
+		if (!cfi_add(cfi, machine->vaddr, &machine->cfa))
 			return false;
 	}
 	return true;
@@ -309,14 +322,28 @@ static bool cfi_find(struct cfi *cfi, uint64_t vaddr)
 	return frame;
 }
 
-enum cfi_stack cfi_stack(struct cfi *cfi, uint64_t vaddr)
+static const struct cfi_row *row_find(struct cfi *cfi, uint64_t vaddr)
 {
 	size_t behind;
 
 	if (!cfi_find(cfi, vaddr))
-		return CFI_UNKNOWN;
+		return NULL;
 	behind = ARRAY_LOWER(cfi->row, cfi->nr_rows, .vaddr, vaddr + 1);
-	return behind ? cfi->row[behind - 1].stack : CFI_UNKNOWN;
+	return behind ? &cfi->row[behind - 1] : NULL;
+}
+
+enum cfi_stack cfi_stack(struct cfi *cfi, uint64_t vaddr)
+{
+	const struct cfi_row *row = row_find(cfi, vaddr);
+
+	return row ? row->stack : CFI_UNKNOWN;
+}
+
+struct cfi_return cfi_return(struct cfi *cfi, uint64_t vaddr)
+{
+	const struct cfi_row *row = row_find(cfi, vaddr);
+
+	return row ? row->at : (struct cfi_return){ .base = INSN_NO_REGISTER };
 }
 
 uint64_t cfi_landing(struct cfi *cfi, uint64_t vaddr)

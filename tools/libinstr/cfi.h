@@ -12,9 +12,16 @@ enum cfi_stack {
 	CFI_BELOW,	/* RSP is certainly elsewhere */
 };
 
+/* Where the return address lies; @base by the processor's number, or INSN_NO_REGISTER. */
+struct cfi_return {
+	uint8_t base;
+	int64_t displacement;
+};
+
 struct cfi_row {
 	uint64_t vaddr;		/* where it begins */
 	enum cfi_stack stack;
+	struct cfi_return at;
 };
 
 struct cfi {
@@ -34,6 +41,8 @@ void cfi_exit(struct cfi *cfi);
 
 /* When the instruction at @vaddr is reached. */
 enum cfi_stack cfi_stack(struct cfi *cfi, uint64_t vaddr);
+
+struct cfi_return cfi_return(struct cfi *cfi, uint64_t vaddr);
 
 /* The frame that has @vaddr, or NULL. */
 const struct frame *cfi_frame(const struct cfi *cfi, uint64_t vaddr);

@@ -17,6 +17,7 @@
 #define TO_CALLER	(8 + 8 + 128)
 
 	.section .rodata.unwind_holes, "a"
+	.balign 2
 unwind_holes:
 
 	.section .rodata

@@ -4,7 +4,7 @@
  *
  * A function may return to one if its return address lies on top of its stack when it is
  * entered, which its frame description says, and if what that address is does not matter to
- * it. The dynamic loader looks whose code it is called by; for a function that tail calls
+ * it: it does not load it. The dynamic loader looks whose code it is called by; for a function that tail calls
  * it, it does so too.
  */
 
@@ -99,24 +99,45 @@ static bool slot_looks(const struct returns *returns, uint64_t vaddr)
 	return false;
 }
 
-/* Where a jump of @func leads. It may be in the middle of another instruction: so be it. */
-static bool jumps_to_looker(const struct returns *returns, const struct instr_func *func)
+static bool jumps_to_looker(const struct returns *returns, const struct insn *insn,
+			    uint64_t vaddr)
+{
+	if (insn->kind == INSN_JMP || insn->kind == INSN_JCC)
+		return vaddr_looks(returns, vaddr + (uint64_t)insn->target);
+	return insn->kind == INSN_JMP_INDIRECT && insn->operand_at &&
+	       slot_looks(returns, vaddr + insn->len + (uint64_t)(int64_t)insn->operand);
+}
+
+/* Is it loaded, or popped, from where it lies? */
+static bool loads_it(struct cfi *cfi, const uint8_t *bytes, size_t len, uint64_t vaddr)
+{
+	struct cfi_return at = cfi_return(cfi, vaddr);
+	struct insn_effect effect;
+
+	if (at.base == INSN_NO_REGISTER || !insn_effect(bytes, len, &effect))
+		return false;
+	if (effect.is_memory && effect.index == INSN_NO_REGISTER && effect.base == at.base &&
+	    effect.displacement == at.displacement)
+		return true;
+	/* POP, with REX or not. */
+	return cfi_stack(cfi, vaddr) == CFI_ENTRY &&
+	       ((bytes[0] & 0xf8) == 0x58 || (bytes[0] == 0x41 && (bytes[1] & 0xf8) == 0x58));
+}
+
+/* An instruction may really be the middle of another one: so be it. */
+static bool code_looks(const struct returns *returns, struct cfi *cfi,
+		       const struct instr_func *func)
 {
 	const uint8_t *code = file_bytes_at(returns->file, func->vaddr, func->size);
 	struct insn insn;
 
 	for (uint64_t at = 0; code && at < func->size; at += insn.len) {
-		uint64_t vaddr = func->vaddr + at;
-
 		if (!insn_decode(code + at, func->size - at, &insn)) {
 			insn.len = 1;
 			continue;
 		}
-		if ((insn.kind == INSN_JMP || insn.kind == INSN_JCC) &&
-		    vaddr_looks(returns, vaddr + (uint64_t)insn.target))
-			return true;
-		if (insn.kind == INSN_JMP_INDIRECT && insn.operand_at &&
-		    slot_looks(returns, vaddr + insn.len + (uint64_t)(int64_t)insn.operand))
+		if (jumps_to_looker(returns, &insn, func->vaddr + at) ||
+		    loads_it(cfi, code + at, insn.len, func->vaddr + at))
 			return true;
 	}
 	return false;
@@ -129,7 +150,7 @@ enum instr_reason returns_check(const struct returns *returns, struct cfi *cfi, 
 
 	if (!frame || frame->start != in->vaddr || cfi_stack(cfi, in->vaddr) != CFI_ENTRY)
 		return INSTR_REASON_CALLED;
-	return func_looks(returns, func) || jumps_to_looker(returns, in) ?
+	return func_looks(returns, func) || code_looks(returns, cfi, in) ?
 	       INSTR_REASON_CALLER : INSTR_REASON_NONE;
 }
 

@@ -68,10 +68,13 @@
 #define SHIFT_MAX	(TIMING_GROUPS - 1)
 
 	.section .rodata.timing_holes, "a"
+	.balign 2
 timing_holes:
 	.section .rodata.timing_slot_holes, "a"
+	.balign 2
 timing_slot_holes:
 	.section .rodata.timing_table_holes, "a"
+	.balign 2
 timing_table_holes:
 
 	.section .rodata
@@ -81,7 +84,8 @@ timing_table_holes:
 	.globl timing_take, timing_return
 	.globl timing_slot_holes, timing_slot_holes_end
 	.globl timing_table_holes, timing_table_holes_end
-	.hidden timing_code
+	/* A call of them in a library must not go by way of its procedure linkage table. */
+	.hidden timing_code, timing_leave, timing_count
 timing_code:
 
 /* A displacement that is filled in with the slab. */
