@@ -120,8 +120,31 @@ for file in /bin/bash libc.so.6 /usr/bin/python3.11; do
 	is_json "... no place is there twice" 0 \
 		'(lambda at: len(at) == len(set(at)))([s["address"] for f in j["functions"] for s in f["sites"]])'
 	is_json "... how the exits are seen" 0 \
-		'all(f["exits"] == ("trap" if any(s["exits"] and s["how"] == "trap" for s in f["sites"]) else "jump" if any(s["exits"] for s in f["sites"]) else "none") for f in j["functions"] if f["how"] != "refused")'
+		'all(f["exits"] == ("trap" if any(s["exits"] and s["how"] == "trap" for s in f["sites"]) else "jump" if any(s["exits"] for s in f["sites"]) else "none") for f in j["functions"] if f["how"] != "refused" and f["exits"] != "slot")'
+	is_json "... those by slots have one place" 0 \
+		'all(len(f["sites"]) == 1 and not f["sites"][0]["exits"] for f in j["functions"] if f["exits"] == "slot")'
+	ctl list -T --exit=return -j "$file"
+	is_json "... --exit=return: without slots" 0 \
+		'not any(f["exits"] == "slot" for f in j["functions"])'
+	by_return=$out
+	ctl list -T --exit=slot -j "$file"
+	is_json "... --exit=slot: all by slots" 0 \
+		'all(f["exits"] in ("slot", "-") for f in j["functions"]) and j["refused"] < len(j["functions"]) / 3'
+	ctl list -T --exit=auto -j "$file"
+	is_json "... --exit=auto: no more are refused than by return" 0 \
+		"j['refused'] <= $(python3 -c 'import json, sys; print(json.load(sys.stdin)["refused"])' <<<"$by_return")"
 done
+ctl list -T --exit=slot -f dlsym -f qsort libc.so.6
+prints "--exit=slot: what looks at its caller" 0 '	refused	-	it looks at who called it, or may return twice	dlsym$'
+prints "... and what does not" 0 '	jump	slot	-	qsort$'
+for verb in list plan; do
+	ctl $verb --exit=slot libc.so.6
+	says "$verb: --exit without --time" 2 '--exit: only with --time'
+	ctl $verb -T --exit=somehow libc.so.6
+	says "$verb: --exit=somehow" 2 '--exit somehow: auto, return or slot\?'
+done
+ctl stat --exit=slot -f 'malloc' -- true
+says "stat: --exit without --time" 2 '--exit: only with --time or --exits'
 ctl list -T -f _exit -f __restore_rt libc.so.6
 prints "--time: a function by its other name, which never returns" 0 '	jump	none	-	_exit$'
 prints "... beside one that is refused" 0 '	refused	-	it is a signal trampoline	__restore_rt$'

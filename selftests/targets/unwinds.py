@@ -44,6 +44,10 @@ class Program:
         self.alone = alone
         self.whole = whole
 
+    def slotless(self):
+        """Is it to be refused where functions return to slots?"""
+        return "LD_PRELOAD" in self.env and os.environ.get("INSTR_EXIT") == "slot"
+
     def missing(self):
         """What it needs that is not here, or None."""
         return next((path for path in self.needs if not os.path.exists(path)), None)

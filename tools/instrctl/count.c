@@ -98,7 +98,7 @@ static int publish_target(struct count *count, struct targets *targets, struct t
 	if (!target->hidden || (code != -EBUSY && code != -ENOEXEC))
 		return code;
 	targets_leave_out(targets, target);
-	return 0;
+	return targets_check_slots(targets, NULL, err);
 }
 
 /* ---- the clock ------------------------------------------------------------- */

@@ -27,6 +27,7 @@ const char help_plan[] =
 	"is entered or left.\n"
 	"\n"
 	"  exit     an instruction that leaves the function, among those displaced\n"
+	"  returns  to a slot: how its exits are seen if not all are known\n"
 	"  record   the place of its times in the slab's\n"
 	"\n"
 	"  -f, --function GLOB  only functions with such a name; NAME+OFFSET, 0xADDR: the\n"
@@ -151,6 +152,8 @@ static void print_site(const struct preview *preview, const struct instr_plan_si
 	print_code("block", vaddr_of(preview, site, site->block),
 		   instr_plan_block(preview->plan, site), site->block_len);
 	print_exits(preview, site);
+	if (site->by_slot)
+		printf("  %-8s to a slot\n", "returns");
 	if (preview->timed)
 		printf("  %-8s %12" PRIx64 "\n\n", "record",
 		       instr_plan_record(site));

@@ -109,3 +109,23 @@ int resolve_file(const struct subject *subject, const char *name, char **ret,
 	*ret = path;
 	return 0;
 }
+
+/* As far as one can tell in advance. */
+static bool is_preloaded(const char *name)
+{
+	const char *list = getenv("LD_PRELOAD");
+
+	return list && strstr(list, name);
+}
+
+bool resolve_is_there(const struct subject *subject, const char *name)
+{
+	char *path = find_mapped(&subject->maps, name);
+	bool found;
+
+	if (!path)
+		path = find_needed(subject, name);
+	found = path != NULL;
+	free(path);
+	return found || (!subject->pid && is_preloaded(name));
+}

@@ -14,4 +14,7 @@
 int resolve_file(const struct subject *subject, const char *name, char **ret,
 		 struct instr_err *err);
 
+/* Does the program have the library @name, or will it begin with it, as far as we can see? */
+bool resolve_is_there(const struct subject *subject, const char *name);
+
 #endif

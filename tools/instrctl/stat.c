@@ -144,8 +144,20 @@ static int status_of_command(int code)
 	return code == -ENOENT ? EXIT_NOT_FOUND : code == -EACCES ? EXIT_CANNOT_RUN : EXIT_BEFORE;
 }
 
-static int find_targets(const struct stat_options *options, struct targets *targets,
-			int *status, struct instr_err *err)
+/* Where slots can't be used it goes without, unless they were asked for. */
+static int create_targets(struct subject *subject, const struct stat_options *options,
+			  struct goal goal, struct targets *targets, struct instr_err *err)
+{
+	int code = targets_create(subject, &options->patterns, goal, targets, err);
+
+	if (code != -ENOTUNIQ || goal.way != INSTR_WAY_AUTO)
+		return code;
+	goal.way = INSTR_WAY_RETURN;
+	return targets_create(subject, &options->patterns, goal, targets, err);
+}
+
+static int find_targets(const struct stat_options *options, struct goal goal,
+			struct targets *targets, int *status, struct instr_err *err)
 {
 	struct subject subject;
 	int code;
@@ -159,15 +171,28 @@ static int find_targets(const struct stat_options *options, struct targets *targ
 		*status = options->pid ? EXIT_NO : status_of_command(code);
 		return code;
 	}
-	code = targets_create(&subject, &options->patterns, options->goal, targets, err);
+	code = create_targets(&subject, options, goal, targets, err);
 	subject_free(&subject);
 	return code;
+}
+
+static int prepare(struct count *count, const struct stat_options *options,
+		   struct targets *targets, int *status, struct instr_err *err)
+{
+	const struct goal by_return = { options->goal.measure, INSTR_WAY_RETURN };
+	int code = count_prepare(count, targets, err);
+
+	if (code != -ENOTUNIQ || options->goal.way != INSTR_WAY_AUTO)
+		return code;
+	targets_destroy(targets);
+	code = find_targets(options, by_return, targets, status, err);
+	return code ?: count_prepare(count, targets, err);
 }
 
 static int begin(struct count *count, const struct stat_options *options,
 		 struct targets *targets, int *status, struct instr_err *err)
 {
-	int code = count_prepare(count, targets, err);
+	int code = prepare(count, options, targets, status, err);
 
 	if (code)
 		return code;
@@ -267,7 +292,7 @@ static int stat_run(const struct stat_options *options)
 	int status;
 	FILE *out;
 
-	if (find_targets(options, &targets, &status, &err))
+	if (find_targets(options, options->goal, &targets, &status, &err))
 		return say_error(&err, status);
 	out = output_open(options);
 	if (out)

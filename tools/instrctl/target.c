@@ -199,6 +199,8 @@ static int make_plans(struct subject *subject, struct target *target,
 	return target->nr_plans ? 0 : code;
 }
 
+#define LLVM_UNWINDER "libunwind.so.1"
+
 /* ---- what unwinds stacks --------------------------------------------------- */
 
 void targets_leave_out(struct targets *targets, struct target *target)
@@ -206,6 +208,33 @@ void targets_leave_out(struct targets *targets, struct target *target)
 	while (target->nr_plans)
 		instr_plan_destroy(target->plan[--target->nr_plans]);
 	targets->blind = true;
+}
+
+static bool uses_slots(const struct target *target)
+{
+	for (size_t i = 0; i < target->nr_plans; i++)
+		for (size_t j = 0; j < target->plan[i]->nr; j++)
+			if (target->plan[i]->site[j].by_slot)
+				return true;
+	return false;
+}
+
+int targets_check_slots(const struct targets *targets, const struct subject *subject,
+			struct instr_err *err)
+{
+	bool slots = false;
+
+	for (size_t i = 0; i < targets->nr; i++)
+		slots |= uses_slots(&targets->target[i]);
+	if (!slots)
+		return 0;
+	if (targets->blind)
+		instr_fail(err, -ENOTUNIQ, "no return slots: libgcc_s.so.1 can't be told of them");
+	else if (subject && resolve_is_there(subject, LLVM_UNWINDER))
+		instr_fail(err, -ENOTUNIQ, "no return slots: " LLVM_UNWINDER " knows nothing of them");
+	else
+		return 0;
+	return instr_hint(err, -ENOTUNIQ, "without --exit=slot functions that would need one are left out");
 }
 
 /* It is no error if that can't be done. */
@@ -251,6 +280,8 @@ int targets_create(struct subject *subject, const struct patterns *patterns,
 		add_hidden(subject, "libgcc_s.so.1", ret);
 		add_hidden(subject, "libstdc++.so.6", ret);
 	}
+	if (!code)
+		code = targets_check_slots(ret, subject, err);
 	if (code)
 		targets_destroy(ret);
 	return code;

@@ -59,13 +59,19 @@ struct targets {
 };
 
 /*
- * Each pattern is a GLOB or a place, for the program's own functions, or a FILE:GLOB.
+ * -ENOTUNIQ: as targets_check_slots(). Each pattern is a GLOB or a place, for the program's own functions, or a FILE:GLOB.
  * But for INSTR_CALLS whole functions only.
  */
 int targets_create(struct subject *subject, const struct patterns *patterns,
 		   struct goal goal, struct targets *ret, struct instr_err *err);
 /* A hidden target does not get what it was planned for. */
 void targets_leave_out(struct targets *targets, struct target *target);
+/*
+ * -ENOTUNIQ: functions are to return to slots, but not all that unwinds stacks in the
+ * program, as far as we know that, can be told of them. @subject may be NULL: as before.
+ */
+int targets_check_slots(const struct targets *targets, const struct subject *subject,
+			struct instr_err *err);
 void targets_destroy(struct targets *targets);
 
 static inline const struct instr_plan_site *target_site(const struct target *target, size_t i)

@@ -13,6 +13,10 @@
 #include "unwinding.h"
 
 #define PAGE		4096
+#define RETURN_TO	0
+#define RETURN_BODY	16
+/* From the answer to the address, in libgcc's context. */
+#define CONTEXT_RA	-16
 /* The return to the block, RAX, red zone. */
 #define TO_CALLER	(8 + 8 + 128)
 
@@ -91,15 +95,36 @@ unwind_find:
 	lea	(%r10,%rcx), %rax
 	and	$(-1 << TIMING_SLOT_LEN_BITS), %r9
 	mov	UNWIND_TABLE(%r10), %ecx
-	add	%rdx, %r9
-	mov	16(%rcx,%r9), %r9
+	add	%rdx, %rcx
+	add	%r9, %rcx
+	mov	RETURN_BODY(%rcx), %r9
+	mov	RETURN_TO(%rcx), %rcx
 	/* For whom that is asked for: the cell that the slot calls. */
 	sub	UNWIND_CELLS(%r10), %r9
 	sub	%rdx, %r9
 	cmp	UNWIND_CELLS_LEN(%r10), %r9
-	jae	7f
+	jae	1f
 	shr	$UNWIND_CELL_BITS, %r9
-	jmp	9f
+	add	UNWIND_ASKED(%r10), %rdx
+	lock incq (%rdx,%r9,8)
+	/*
+	 * The answer is part of libgcc's context of a frame (struct _Unwind_Context), which has
+	 * been the same since GCC 4. If its address is what is looked for, the frame goes on
+	 * where the slot does, and nobody sees that there was a slot.
+	 */
+1:	mov	UNWIND_INSIDE(%r10), %edx
+	add	%r10, %rdx
+	cmp	%rdx, %rax
+	je	7f
+	lea	1(%rdi), %rdx
+	test	%rcx, %rcx
+	jz	7f
+	cmp	%rdx, CONTEXT_RA(%rsi)
+	jne	7f
+	lock incq TIMING_LOOKUPS(%r8)
+	mov	%rcx, CONTEXT_RA(%rsi)
+	lea	-1(%rcx), %rdi
+	jmp	4b
 
 	/* R9 bytes behind the first cell. */
 6:	cmp	UNWIND_CELLS_LEN(%r10), %r9
@@ -113,7 +138,7 @@ unwind_find:
 	test	%ecx, %ecx
 	jz	4b
 	add	%rcx, %rax
-9:	add	UNWIND_ASKED(%r10), %rdx
+	add	UNWIND_ASKED(%r10), %rdx
 	lock incq (%rdx,%r9,8)
 
 	/* RAX is the FDE; it says, 8 bytes behind its start, where it begins to be right. */

@@ -377,8 +377,8 @@ static const struct {
 	uint8_t how;
 } unwinders[] = {
 	{ "_Unwind_RaiseException", TIMING_EXCEPTION },
-	{ "_Unwind_Resume", TIMING_EXCEPTION },
-	{ "_Unwind_Resume_or_Rethrow", TIMING_EXCEPTION },
+	{ "_Unwind_Resume", TIMING_RESUME },
+	{ "_Unwind_Resume_or_Rethrow", TIMING_RESUME },
 	{ "_Unwind_ForcedUnwind", TIMING_THREAD_END },
 	{ "__cxa_begin_catch", TIMING_CATCH },
 	{ "_Unwind_Find_FDE", TIMING_FIND },

@@ -65,6 +65,8 @@
 #define RECORD_LAST	72
 #define RECORD_GROUP	80
 
+#define EXCEPTION_PRIVATE	16
+
 #define SHIFT_MAX	(TIMING_GROUPS - 1)
 
 	.section .rodata.timing_holes, "a"
@@ -452,6 +454,9 @@ timing_unwind:
 	lahf
 	seto	%al
 	push	%rax
+	cmp	$TIMING_RESUME, %r8d
+	je	.Lunwind_resumed
+.Lunwind_known:
 	FRAMES	.Lunwind_out
 	lea	BEHIND(6)(%rsp), %rdi
 	FIND
@@ -472,6 +477,13 @@ timing_unwind:
 	pop	%rdx
 	pop	%rcx
 	ret
+
+.Lunwind_resumed:
+	mov	$TIMING_EXCEPTION, %r8d
+	cmpq	$0, EXCEPTION_PRIVATE(%rdi)
+	je	.Lunwind_known
+	mov	$TIMING_THREAD_END, %r8d
+	jmp	.Lunwind_known
 
 /* Carry: RDI is on the own stack of the thread RSI. Changes RDX. */
 is_own:
