@@ -305,6 +305,7 @@ struct instr_plan {
 	struct instr_file *file;
 	struct instr_distance distance;
 	enum instr_measure measure;
+	enum instr_way way;	/* but for INSTR_CALLS */
 	size_t nr;		/* ascending; for INSTR_CALLS as many as were asked for */
 	struct instr_plan_site *site;
 	size_t nr_places;	/* as many as were asked for, in their order: */

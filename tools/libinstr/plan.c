@@ -563,11 +563,10 @@ static int plan_make(struct instr_plan *plan, struct site_text *text,
 
 /* The sites become the plan's in any case. */
 static int time_functions(struct instr_plan *plan, const struct site_text *text,
-			  enum instr_way way, const struct instr_place *place, size_t nr,
-			  struct instr_err *err)
+			  const struct instr_place *place, size_t nr, struct instr_err *err)
 {
 	struct timed timed;
-	int code = timed_init(&timed, text, plan->file, way, err);
+	int code = timed_init(&timed, text, plan->file, plan->way, err);
 
 	for (size_t i = 0; i < nr && !code; i++)
 		code = timed_add(&timed, place[i].func, err);
@@ -621,12 +620,12 @@ static uint32_t cells_for(size_t nr)
 }
 
 static int plan_make_timed(struct instr_plan *plan, struct site_text *text,
-			   enum instr_way way, const struct instr_place *place, size_t nr, struct instr_err *err)
+			   const struct instr_place *place, size_t nr, struct instr_err *err)
 {
 	int code = selfread_find_loads(&text->selfread, err);
 
 	if (!code)
-		code = time_functions(plan, text, way, place, nr, err);
+		code = time_functions(plan, text, place, nr, err);
 	if (!code)
 		code = find_places(plan, text, place, nr, err);
 	if (code)
@@ -698,12 +697,13 @@ int instr_plan_exits(struct instr_file *file, enum instr_measure measure,
 	if (code)
 		return code;
 	plan->measure = measure;
+	plan->way = way;
 	plan->distance.annex = 0;
 	plan->nr_cells = cells_for(TIMED_SITES_EACH * nr);
 	code = text_init(&text, plan, funcs, err);
 	text.measure = measure;
 	if (!code)
-		code = plan_make_timed(plan, &text, way, places, nr, err);
+		code = plan_make_timed(plan, &text, places, nr, err);
 	text_exit(&text);
 	if (!code)
 		*ret = TAKE(plan);

@@ -349,11 +349,26 @@ int slab_lay_out_timed(struct instr_plan *plan, size_t nr_records, struct instr_
 	return slab_check_limits(plan, err);
 }
 
-/* What is in the cells is not known in advance: who takes one reads them first. */
+/* What unwinds stacks is often only told of it; but is it measured as others are? */
+static bool measures_unwinders(const struct instr_plan *plan)
+{
+	for (size_t i = 0; i < plan->nr; i++) {
+		if (plan->site[i].unwinds && plan->site[i].enters)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What is in the cells is not known in advance: who takes one reads them first. But each
+ * place has one kind of block in one slab: a function returns to a slot in all that are
+ * planned so, or in none.
+ */
 uint64_t slab_layout_timed(const struct instr_plan *plan)
 {
 	const uint64_t common[] = { SLAB_LAYOUT_VERSION, plan->distance.top, plan->nr_cells,
-				    plan->times_len, plan->measure };
+				    plan->times_len, plan->measure,
+				    plan->way == INSTR_WAY_SLOT, measures_unwinders(plan) };
 
 	return hash_bytes(HASH_INIT, common, sizeof(common)) | 1;
 }
