@@ -86,7 +86,7 @@ PROGRAMS = [
     Program("terminate", CXX, "exits", status=4),
     Program("threads", CXX, ends=("exception",)),
     Program("million", CXX, ends=("exception",)),
-    Program("cancel", CXX, ends=("thread",), whole=True),
+    Program("cancel", CXX, ends=("thread",)),
     Program("cleanup", (*C, "libgcc_s.so.1")),
     Program("cleanup-unwound", (*C, "libgcc_s.so.1"), ends=("thread",)),
     Program("forced", CXX, ends=("exception",)),
