@@ -61,18 +61,6 @@ static const struct moved instructions[NR] = {
 	[WAIT] = { .name = "fault_wait", .at = 5, .len = 2 },
 };
 
-static uint64_t function_offset(struct instr_file *file, const char *name)
-{
-	const struct instr_func *funcs;
-	size_t nr;
-
-	instr_file_funcs(file, &funcs, &nr, NULL);
-	for (size_t i = 0; i < nr; i++)
-		if (!strcmp(funcs[i].name, name))
-			return funcs[i].offset;
-	return 0;
-}
-
 /* Counts, does what was moved, and goes back. Returns where the copy is. */
 static int64_t emit_block(uint8_t *bytes, int64_t position, int64_t counter,
 			  const struct moved *moved, const uint8_t *old)
@@ -268,22 +256,6 @@ TEST_F(fault, no_instruction)
 	EXPECT_EQ(told.ip, told.address);
 	EXPECT_EQ(5, told.result);
 	EXPECT_EQ(1, faults_counter(&self->faults, ILLEGAL));
-}
-
-/* Where in its text a process waits in a system call. */
-static uint64_t waits_at(pid_t pid)
-{
-	char name[64], line[256] = "";
-	uint64_t at = 0;
-	FILE *file;
-
-	snprintf(name, sizeof(name), "/proc/%d/syscall", pid);
-	file = fopen(name, "r");
-	if (file && fgets(line, sizeof(line), file) && strrchr(line, ' '))
-		at = strtoull(strrchr(line, ' '), NULL, 16);
-	if (file)
-		fclose(file);
-	return at;
 }
 
 /* Others' signals come between any two instructions: they have nothing to do with them. */

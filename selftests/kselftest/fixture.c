@@ -201,6 +201,18 @@ uint64_t probes_count(struct probes *probes, const char *name)
 	return sum;
 }
 
+uint64_t function_offset(struct instr_file *file, const char *name)
+{
+	const struct instr_func *funcs;
+	size_t nr;
+
+	instr_file_funcs(file, &funcs, &nr, NULL);
+	for (size_t i = 0; i < nr; i++)
+		if (!strcmp(funcs[i].name, name))
+			return funcs[i].offset;
+	return 0;
+}
+
 struct instr_info live_objects(int fd)
 {
 	struct instr_info info = { .size = sizeof(info) };
@@ -297,6 +309,43 @@ bool peek(pid_t pid, uint64_t vaddr, void *bytes, size_t len)
 	got = pread(fd, bytes, len, vaddr);
 	close(fd);
 	return got == (ssize_t)len;
+}
+
+bool poke(pid_t pid, uint64_t vaddr, const void *bytes, size_t len)
+{
+	char path[64];
+	ssize_t got;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	got = pwrite(fd, bytes, len, vaddr);
+	close(fd);
+	return got == (ssize_t)len;
+}
+
+uint64_t word_at(pid_t pid, uint64_t vaddr)
+{
+	uint64_t word = ~0ULL;
+
+	return peek(pid, vaddr, &word, sizeof(word)) ? word : ~0ULL;
+}
+
+uint64_t waits_at(pid_t pid)
+{
+	char name[64], line[256] = "";
+	uint64_t at = 0;
+	FILE *file;
+
+	snprintf(name, sizeof(name), "/proc/%d/syscall", pid);
+	file = fopen(name, "r");
+	if (file && fgets(line, sizeof(line), file) && strrchr(line, ' '))
+		at = strtoull(strrchr(line, ' '), NULL, 16);
+	if (file)
+		fclose(file);
+	return at;
 }
 
 uint64_t text_base(pid_t pid, const char *path)

@@ -44,6 +44,9 @@ enum instr_how probes_how(struct probes *probes, const char *name);
 void probes_bytes(struct probes *probes, const char *name, bool patched, char *text,
 		  size_t len);
 
+/* Where the function called @name lies in @file; 0: there is none. */
+uint64_t function_offset(struct instr_file *file, const char *name);
+
 /* The module's live objects. */
 struct instr_info live_objects(int fd);
 
@@ -65,6 +68,11 @@ int puppet_end(struct puppet *puppet);
 
 /* Bytes of another process, read as a debugger would; false if they can't be. */
 bool peek(pid_t pid, uint64_t vaddr, void *bytes, size_t len);
+bool poke(pid_t pid, uint64_t vaddr, const void *bytes, size_t len);
+/* ~0 if it can't be read. */
+uint64_t word_at(pid_t pid, uint64_t vaddr);
+/* Where in its text a process waits in a system call; 0: it does not. */
+uint64_t waits_at(pid_t pid);
 /* Where the puppet's file offset 0 lies, by /proc/PID/maps. */
 uint64_t text_base(pid_t pid, const char *path);
 

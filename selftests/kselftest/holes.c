@@ -72,7 +72,7 @@ FIXTURE_TEARDOWN(holes)
 
 /* ---- copies --------------------------------------------------------------------- */
 
-static void poke(struct puppet *puppet, uint64_t vaddr, uint8_t byte, uint8_t *old)
+static void set_byte(struct puppet *puppet, uint64_t vaddr, uint8_t byte, uint8_t *old)
 {
 	long word;
 
@@ -106,10 +106,10 @@ TEST_F(holes, breakpoint_at_every_boundary_of_a_jump)
 
 			if (site->how != INSTR_HOW_JUMP || !at || at >= site->patch_len)
 				continue;
-			poke(&self->puppet, base + site->offset + at, 0xcc, &old);
+			set_byte(&self->puppet, base + site->offset + at, 0xcc, &old);
 			EXPECT_EQ(10, puppet_number(&self->puppet, "call 10"));
 			EXPECT_EQ(10, puppet_number(&self->puppet, "far 10"));
-			poke(&self->puppet, base + site->offset + at, old, &ours);
+			set_byte(&self->puppet, base + site->offset + at, old, &ours);
 			EXPECT_EQ(0xcc, ours);
 			EXPECT_EQ(10, puppet_number(&self->puppet, "call 10"));
 			EXPECT_EQ(10, puppet_number(&self->puppet, "far 10"));
@@ -127,7 +127,7 @@ TEST_F(holes, copied_page_outlives_the_session)
 
 	ASSERT_EQ(1, probes_attach(&self->probes, self->puppet.pid));
 	puppet_ask(&self->puppet, "call 10");
-	poke(&self->puppet, base + self->probes.plan->site[0].offset + 300, 0xf4, &old);
+	set_byte(&self->puppet, base + self->probes.plan->site[0].offset + 300, 0xf4, &old);
 	close(self->probes.fd);
 	self->probes.fd = -1;
 	EXPECT_EQ(10, puppet_number(&self->puppet, "call 10"));

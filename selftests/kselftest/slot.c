@@ -46,18 +46,6 @@ FIXTURE_VARIANT_ADD(slot, static_) { .target = "puppet-static", .start = 0x60000
 
 /* ---- a session ------------------------------------------------------------------- */
 
-static uint64_t function_offset(struct instr_file *file, const char *name)
-{
-	const struct instr_func *funcs;
-	size_t nr;
-
-	instr_file_funcs(file, &funcs, &nr, NULL);
-	for (size_t i = 0; i < nr; i++)
-		if (!strcmp(funcs[i].name, name))
-			return funcs[i].offset;
-	return 0;
-}
-
 /* A function that is a trap, and does nothing else in the slab than in the text. */
 static int slot_publish(FIXTURE_DATA(slot) *self)
 {
@@ -110,28 +98,6 @@ static uint64_t frames_address(FIXTURE_DATA(slot) *self)
 }
 
 /* ---- the process ----------------------------------------------------------------- */
-
-static bool poke(pid_t pid, uint64_t vaddr, uint64_t word)
-{
-	char path[64];
-	ssize_t got;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	got = pwrite(fd, &word, sizeof(word), vaddr);
-	close(fd);
-	return got == sizeof(word);
-}
-
-static uint64_t word_at(pid_t pid, uint64_t vaddr)
-{
-	uint64_t word = ~0ULL;
-
-	return peek(pid, vaddr, &word, sizeof(word)) ? word : ~0ULL;
-}
 
 /* The first mapping with @what in its line; false: there is none. */
 static bool find_mapping(pid_t pid, const char *what, uint64_t *start, uint64_t *end)
@@ -211,7 +177,10 @@ FIXTURE_TEARDOWN(slot)
 	instr_file_close(self->file);
 }
 
-#define WRITE(vaddr, word)	ASSERT_TRUE(poke(self->puppet.pid, vaddr, word))
+#define WRITE(vaddr, word) do {						\
+	const uint64_t __word = (word);					\
+	ASSERT_TRUE(poke(self->puppet.pid, vaddr, &__word, sizeof(__word)));	\
+} while (0)
 #define WORD(vaddr)		word_at(self->puppet.pid, vaddr)
 
 /* Slot @n is for functions that return to @to. */

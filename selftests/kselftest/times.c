@@ -126,18 +126,6 @@ struct slab {
 	struct instr_overlay_create overlay;	/* the last that was made */
 };
 
-static uint64_t function_offset(struct instr_file *file, const char *name)
-{
-	const struct instr_func *funcs;
-	size_t nr;
-
-	instr_file_funcs(file, &funcs, &nr, NULL);
-	for (size_t i = 0; i < nr; i++)
-		if (!strcmp(funcs[i].name, name))
-			return funcs[i].offset;
-	return 0;
-}
-
 static struct instr_overlay_create some_overlay(struct instr_file *file, int64_t start)
 {
 	return (struct instr_overlay_create){
@@ -285,28 +273,6 @@ static int threads(const struct slab *slab, uint64_t *fs_base, uint32_t nr)
 }
 
 /* ---- the process ----------------------------------------------------------------- */
-
-static bool poke(pid_t pid, uint64_t vaddr, const void *bytes, size_t len)
-{
-	char path[64];
-	ssize_t got;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	got = pwrite(fd, bytes, len, vaddr);
-	close(fd);
-	return got == (ssize_t)len;
-}
-
-static uint64_t word_at(pid_t pid, uint64_t vaddr)
-{
-	uint64_t word = ~0ULL;
-
-	return peek(pid, vaddr, &word, sizeof(word)) ? word : ~0ULL;
-}
 
 /* A mapping of the process, as /proc/PID/smaps has it. */
 struct mapping {

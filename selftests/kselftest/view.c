@@ -344,18 +344,6 @@ struct annex {
 	struct instr_overlay_create overlay;	/* the last that was made */
 };
 
-static uint64_t function_offset(struct instr_file *file, const char *name)
-{
-	const struct instr_func *funcs;
-	size_t nr;
-
-	instr_file_funcs(file, &funcs, &nr, NULL);
-	for (size_t i = 0; i < nr; i++)
-		if (!strcmp(funcs[i].name, name))
-			return funcs[i].offset;
-	return 0;
-}
-
 /* What can't be read is nothing that anybody has: the module refuses it. */
 static void file_bytes(const struct annex *annex, uint64_t offset, uint8_t *bytes,
 		       size_t len)
@@ -675,8 +663,7 @@ static void copy_page(pid_t pid, uint64_t vaddr)
 /* Where in its text the first child of a process waits in a system call. */
 static uint64_t child_is_at(pid_t pid)
 {
-	char name[64], line[256] = "";
-	uint64_t at = 0;
+	char name[64];
 	pid_t child = 0;
 	FILE *file;
 
@@ -686,13 +673,7 @@ static uint64_t child_is_at(pid_t pid)
 		child = 0;
 	if (file)
 		fclose(file);
-	snprintf(name, sizeof(name), "/proc/%d/syscall", child);
-	file = fopen(name, "r");
-	if (file && fgets(line, sizeof(line), file) && strrchr(line, ' '))
-		at = strtoull(strrchr(line, ' '), NULL, 16);
-	if (file)
-		fclose(file);
-	return at;
+	return waits_at(child);
 }
 
 /* A fork child that inherited a copied page is in the annex while the parent leaves. */
