@@ -13,8 +13,6 @@
 #include "unwinding.h"
 
 #define PAGE		4096
-#define RETURN_TO	0
-#define RETURN_BODY	16
 /* From the answer to the address, in libgcc's context. */
 #define CONTEXT_RA	-16
 /* The return to the block, RAX, red zone. */
@@ -88,17 +86,12 @@ unwind_find:
 8:	neg	%r9
 	mov	%r9d, %eax
 	and	$((1 << TIMING_SLOT_LEN_BITS) - 1), %eax
-	/* It is the byte before that is looked for. */
-	cmp	$TIMING_SLOT_RETURN, %eax
-	mov	UNWIND_RETURNS(%r10), %ecx
-	cmovne	UNWIND_INSIDE(%r10), %ecx
-	lea	(%r10,%rcx), %rax
 	and	$(-1 << TIMING_SLOT_LEN_BITS), %r9
 	mov	UNWIND_TABLE(%r10), %ecx
 	add	%rdx, %rcx
 	add	%r9, %rcx
-	mov	RETURN_BODY(%rcx), %r9
-	mov	RETURN_TO(%rcx), %rcx
+	mov	TIMING_RETURN_BODY(%rcx), %r9
+	mov	TIMING_RETURN_TO(%rcx), %rcx
 	/* For whom that is asked for: the cell that the slot calls. */
 	sub	UNWIND_CELLS(%r10), %r9
 	sub	%rdx, %r9
@@ -112,19 +105,20 @@ unwind_find:
 	 * been the same since GCC 4. If its address is what is looked for, the frame goes on
 	 * where the slot does, and nobody sees that there was a slot.
 	 */
-1:	mov	UNWIND_INSIDE(%r10), %edx
-	add	%r10, %rdx
-	cmp	%rdx, %rax
-	je	7f
+1:	cmp	$TIMING_SLOT_RETURN, %eax	/* it is the byte before that is looked for */
+	jne	2f
 	lea	1(%rdi), %rdx
 	test	%rcx, %rcx
-	jz	7f
+	jz	2f
 	cmp	%rdx, CONTEXT_RA(%rsi)
-	jne	7f
+	jne	2f
 	lock incq TIMING_LOOKUPS(%r8)
 	mov	%rcx, CONTEXT_RA(%rsi)
 	lea	-1(%rcx), %rdi
 	jmp	4b
+2:	mov	UNWIND_RETURNS(%r10), %eax
+	add	%r10, %rax
+	jmp	7f
 
 	/* R9 bytes behind the first cell. */
 6:	cmp	UNWIND_CELLS_LEN(%r10), %r9

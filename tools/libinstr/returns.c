@@ -21,6 +21,9 @@
 
 _Static_assert(TIMING_SLOT_RETURN == INSTR_SLOT_RETURN &&
 	       1 << TIMING_SLOT_LEN_BITS == INSTR_SLOT_LEN &&
+	       offsetof(struct timing_return, to) == TIMING_RETURN_TO &&
+	       offsetof(struct timing_return, record) == TIMING_RETURN_RECORD &&
+	       offsetof(struct timing_return, body) == TIMING_RETURN_BODY &&
 	       sizeof(struct timing_return) == INSTR_SLOT_LEN &&
 	       sizeof(struct instr_return) == INSTR_SLOT_LEN, "timing.S");
 

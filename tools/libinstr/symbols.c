@@ -337,7 +337,7 @@ static const struct common {
 	{ offsetof(struct unwind_head, common), false, NULL },
 	{ offsetof(struct unwind_head, slots), false, NULL },
 	{ offsetof(struct unwind_head, own), true, "unwind" SYMBOLS_SUFFIX },
-	{ offsetof(struct unwind_head, inside), true, "return" SYMBOLS_SUFFIX },
+	{ offsetof(struct unwind_head, returns), true, "return" SYMBOLS_SUFFIX },
 };
 
 #define NR_COMMONS (sizeof(commons) / sizeof(commons[0]))

@@ -47,9 +47,6 @@
 #define FRAME_CALLER	24
 #define FRAME_ADDRESS	32
 
-#define RETURN_TO	0
-#define RETURN_RECORD	8
-#define RETURN_BODY	16
 #define RETURN_MASK	(((1 << TIMING_SLOT_BITS) - 1) << TIMING_SLOT_LEN_BITS)
 #define RETURN_PROBES	16
 /* Where in a slot timing_return comes back to. */
@@ -680,11 +677,11 @@ timing_take:
 	shl	$TIMING_SLOT_LEN_BITS, %edx
 	lea	0x7fffffff(%rip), %rcx
 	HOLE table_
-	cmp	%rdi, RETURN_TO(%rcx,%rdx)
+	cmp	%rdi, TIMING_RETURN_TO(%rcx,%rdx)
 	jne	.Ltake_search
-	cmp	%r8, RETURN_RECORD(%rcx,%rdx)
+	cmp	%r8, TIMING_RETURN_RECORD(%rcx,%rdx)
 	jne	.Ltake_search
-	cmpq	$0, RETURN_BODY(%rcx,%rdx)
+	cmpq	$0, TIMING_RETURN_BODY(%rcx,%rdx)
 	je	.Ltake_search
 .Ltaken:
 	lea	0x7fffffff(%rip), %rcx
@@ -706,12 +703,12 @@ timing_take:
 .Ltake_search:
 	push	%r9
 	mov	$RETURN_PROBES, %r9d
-1:	mov	RETURN_TO(%rcx,%rdx), %rax
+1:	mov	TIMING_RETURN_TO(%rcx,%rdx), %rax
 	test	%rax, %rax
 	jz	3f
 	cmp	%rdi, %rax
 	jne	2f
-	mov	RETURN_RECORD(%rcx,%rdx), %rax
+	mov	TIMING_RETURN_RECORD(%rcx,%rdx), %rax
 	test	%rax, %rax
 	jz	4f
 	cmp	%r8, %rax
@@ -733,20 +730,20 @@ timing_take:
 3:	call	find_slot
 	test	%rax, %rax
 	jnz	6f
-	lock cmpxchg %rdi, RETURN_TO(%rcx,%rdx)
+	lock cmpxchg %rdi, TIMING_RETURN_TO(%rcx,%rdx)
 	jmp	1b
-4:	lock cmpxchg %r8, RETURN_RECORD(%rcx,%rdx)
+4:	lock cmpxchg %r8, TIMING_RETURN_RECORD(%rcx,%rdx)
 	jmp	1b
 5:	mov	7 * 8(%rsp), %rdi
 	and	$-256, %rdi
 	movzbl	TIMING_DISPLACED(%rdi), %eax
 	add	%rdi, %rax
-	mov	%rax, RETURN_BODY(%rcx,%rdx)
+	mov	%rax, TIMING_RETURN_BODY(%rcx,%rdx)
 	pop	%r9
 	jmp	.Ltaken
 	/* The entry RAX is of a function that ends with calling this one. */
 6:	pop	%r9
-	push	RETURN_TO(%rax)
+	push	TIMING_RETURN_TO(%rax)
 	lea	BEHIND(7)(%rsp), %rdi
 	call	leave_by_tail_call
 	pop	%rdi
@@ -759,7 +756,7 @@ leave_by_tail_call:
 	push	%rcx
 	push	%rdx
 	push	%r8
-	mov	RETURN_RECORD(%rax), %r8
+	mov	TIMING_RETURN_RECORD(%rax), %r8
 	test	$TIMING_COUNTED, %r8b
 	jnz	1f
 	push	%rsi
@@ -850,7 +847,7 @@ find_slot:
 	add	%rcx, %rax
 	add	%rdx, %rax
 	/* Whoever returns there knows where to go on. */
-	cmpq	$0, RETURN_TO(%rax)
+	cmpq	$0, TIMING_RETURN_TO(%rax)
 	je	2b
 	pop	%r8
 	pop	%rdx
@@ -874,9 +871,9 @@ timing_return:
 	sub	%rdx, %rcx
 	lea	0x7fffffff(%rip), %rdx
 	HOLE table_
-	mov	RETURN_TO - SLOT_LEFT(%rdx,%rcx), %rax
+	mov	TIMING_RETURN_TO - SLOT_LEFT(%rdx,%rcx), %rax
 	mov	%rax, 5 * 8 + 120(%rsp)
-	mov	RETURN_RECORD - SLOT_LEFT(%rdx,%rcx), %rcx
+	mov	TIMING_RETURN_RECORD - SLOT_LEFT(%rdx,%rcx), %rcx
 	test	$TIMING_COUNTED, %cl
 	jnz	.Lreturn_counted
 	pop	%rax

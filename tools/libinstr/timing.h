@@ -60,6 +60,11 @@
 #define TIMING_SLOT_LEN_BITS	5
 #define TIMING_SLOT_RETURN	6		/* where in one what it calls comes back to */
 
+/* In struct timing_return. */
+#define TIMING_RETURN_TO	0
+#define TIMING_RETURN_RECORD	8
+#define TIMING_RETURN_BODY	16
+
 #define TIMING_RECORD_BITS	8		/* of its length */
 #define TIMING_GROUP_BUCKETS	32
 #define TIMING_GROUP_LEN	256

@@ -46,7 +46,6 @@ _Static_assert(offsetof(struct unwind_head, cells) == UNWIND_CELLS &&
 	       offsetof(struct unwind_head, returns) == UNWIND_RETURNS &&
 	       offsetof(struct unwind_head, slots_at) == UNWIND_SLOTS_AT &&
 	       offsetof(struct unwind_head, table) == UNWIND_TABLE &&
-	       offsetof(struct unwind_head, inside) == UNWIND_INSIDE &&
 	       sizeof(struct unwind_head) <= UNWIND_FIND_AT, "lookup.S");
 
 /* DWARF's numbers of registers. */
@@ -194,11 +193,10 @@ static void emit_return_cie(struct emit *emit)
 
 /*
  * Return slots: the function has returned to one, and its caller goes on where the slot's
- * entry of the table says, with the stack as it is. The processor may also be @inside: the
+ * entry of the table says, with the stack as it is. The processor may also be inside: the
  * slot makes room on the stack, and gives back all but the return address.
  */
-static void emit_returns(struct emit *emit, int64_t cie, const struct instr_plan *plan,
-			 bool inside)
+static void emit_returns(struct emit *emit, int64_t cie, const struct instr_plan *plan)
 {
 
 	static const uint8_t rsp[] = {
@@ -221,12 +219,10 @@ static void emit_returns(struct emit *emit, int64_t cie, const struct instr_plan
 	emit_sleb32(&to, (int64_t)slab_table(plan) - (int64_t)plan->slots);
 	emit_bytes(&to, entry, sizeof(entry));
 	emit_rip_rule(emit, bytes, to.len);
-	if (inside) {
-		emit_byte(emit, DW_CFA_val_expression);
-		emit_byte(emit, RSP);
-		emit_uleb(emit, sizeof(rsp));
-		emit_bytes(emit, rsp, sizeof(rsp));
-	}
+	emit_byte(emit, DW_CFA_val_expression);
+	emit_byte(emit, RSP);
+	emit_uleb(emit, sizeof(rsp));
+	emit_bytes(emit, rsp, sizeof(rsp));
 	emit_entry_end(emit, begin);
 }
 
@@ -572,8 +568,8 @@ static int emit_common(struct emit *emit, const struct instr_plan *plan, const u
 	emit_slots(emit, cie, plan->slab_start + PAGE, plan->unwind - PAGE);
 	cie = emit_here(emit);
 	emit_return_cie(emit);
-	head->inside = (uint32_t)(emit_here(emit) - part);
-	emit_returns(emit, cie, plan, true);
+	head->returns = (uint32_t)(emit_here(emit) - part);
+	emit_returns(emit, cie, plan);
 	cie = emit_here(emit);
 	emit_routine_cie(emit);
 	head->common = (uint32_t)(emit_here(emit) - part);
@@ -602,19 +598,6 @@ static void fill_find(const struct instr_plan *plan, uint8_t *bytes)
 	}
 }
 
-/* Most lookups are of where slots are returned to, which is described by less. */
-static int emit_part(struct emit *emit, const struct instr_plan *plan, const uint8_t *page,
-		     int64_t part, struct unwind_head *head, struct instr_err *err)
-{
-	int code = emit_common(emit, plan, page, part, head, err);
-	int64_t cie = emit_here(emit);
-
-	emit_return_cie(emit);
-	head->returns = (uint32_t)(emit_here(emit) - part);
-	emit_returns(emit, cie, plan, false);
-	return code;
-}
-
 int unwind_fill(const struct instr_plan *plan, const uint8_t *page, uint8_t *bytes,
 		struct instr_err *err)
 {
@@ -627,14 +610,14 @@ int unwind_fill(const struct instr_plan *plan, const uint8_t *page, uint8_t *byt
 	};
 	int64_t part = plan->slab_start + (int64_t)plan->unwind;
 	struct emit emit = { .position = part, .len = place_cie_at() };
-	int code = emit_part(&emit, plan, page, part, &head, err);
+	int code = emit_common(&emit, plan, page, part, &head, err);
 
 	if (code)
 		return code;
 	if (emit.len > UNWIND_LEN)
 		return instr_fail(err, -E2BIG, "descriptions of %zu bytes", emit.len);
 	emit = (struct emit){ .bytes = bytes, .position = part, .len = place_cie_at() };
-	code = emit_part(&emit, plan, page, part, &head, err);
+	code = emit_common(&emit, plan, page, part, &head, err);
 	fill_find(plan, bytes + UNWIND_FIND_AT);
 	memcpy(bytes, &head, sizeof(head));
 	return code;

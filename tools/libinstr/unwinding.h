@@ -23,7 +23,6 @@
 #define UNWIND_RETURNS		36
 #define UNWIND_SLOTS_AT		40
 #define UNWIND_TABLE		44
-#define UNWIND_INSIDE		48
 #define UNWIND_OF_SLAB		56
 #define UNWIND_OF_CELL		12
 #define UNWIND_CELL_BITS	8
@@ -41,12 +40,11 @@ struct unwind_head {
 	uint32_t common;	/* of the first page */
 	uint32_t slots;
 	uint32_t own;		/* of the routine */
-	uint32_t returns;	/* of return slots, where they are returned to */
+	uint32_t returns;	/* of return slots */
 	/* Offsets in the slab: */
 	uint32_t slots_at;	/* of the byte before the first return slot; 0: there are none */
 	uint32_t table;		/* of their table */
-	uint32_t inside;	/* a description: of return slots, anywhere */
-	uint32_t pad[3];
+	uint32_t pad[4];
 };
 
 /* The routine, and where in it displacements to control.frames are. */
