@@ -166,11 +166,9 @@ static void prepare_and_close(void)
 
 static enum instr_way way_of(const char *name)
 {
-	for (enum instr_way i = 0; name && i < INSTR_WAY_MAX; i++) {
-		if (!strcmp(name, instr_way_name(i)))
-			return i;
-	}
-	return INSTR_WAY_AUTO;
+	enum instr_way found = name ? instr_way_find(name) : INSTR_WAY_AUTO;
+
+	return found < INSTR_WAY_MAX ? found : INSTR_WAY_AUTO;
 }
 
 __attribute__((constructor))

@@ -78,10 +78,11 @@ long opt_number(const char *option, const char *text, long min, long max)
 
 enum instr_way opt_exit(const char *text)
 {
-	for (enum instr_way way = 0; way < INSTR_WAY_MAX; way++)
-		if (!strcmp(text, instr_way_name(way)))
-			return way;
-	exit(usage_error("--exit %s: auto, return or slot?", text));
+	enum instr_way way = instr_way_find(text);
+
+	if (way == INSTR_WAY_MAX)
+		exit(usage_error("--exit %s: auto, return or slot?", text));
+	return way;
 }
 
 void patterns_add(struct patterns *patterns, const char *text)

@@ -213,6 +213,7 @@ enum instr_way {
 };
 
 const char *instr_way_name(enum instr_way way);	/* "auto" "return" "slot" */
+enum instr_way instr_way_find(const char *name);	/* INSTR_WAY_MAX: there is none */
 
 /* One instruction that is moved. */
 struct instr_moved {

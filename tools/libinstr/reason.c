@@ -3,6 +3,8 @@
  * Reasons: words for how a place is probed, and why not better.
  */
 
+#include <string.h>
+
 #include "exits.h"
 #include "libinstr.h"
 
@@ -27,6 +29,15 @@ const char *instr_way_name(enum instr_way way)
 	};
 
 	return way < INSTR_WAY_MAX ? name[way] : "";
+}
+
+enum instr_way instr_way_find(const char *name)
+{
+	enum instr_way way = 0;
+
+	while (way < INSTR_WAY_MAX && strcmp(name, instr_way_name(way)))
+		way++;
+	return way;
 }
 
 const char *instr_reason_text(enum instr_reason reason)

@@ -236,8 +236,9 @@ static int push_refused(struct timed *timed, size_t func, enum instr_reason reas
 }
 
 /* False: it does not fit. */
-static bool set_by_slot(struct instr_plan_site *site)
+static bool set_by_slot(size_t func, struct instr_plan_site *site)
 {
+	site->record = (uint32_t)func;
 	site->enters = true;
 	site->by_slot = true;
 	return fits_cell(site);
@@ -253,12 +254,10 @@ static int add_by_slot(struct timed *timed, size_t func, enum instr_reason why,
 	if (timed->way == INSTR_WAY_RETURN || reason)
 		return push_refused(timed, func, why ? why : reason, err);
 	site_plan(timed->text, func, &site);
-	site.record = (uint32_t)func;
-	if (site.how != INSTR_HOW_REFUSED && !set_by_slot(&site)) {
+	if (site.how != INSTR_HOW_REFUSED && !set_by_slot(func, &site)) {
 		site_plan_trap(timed->text, (struct instr_place){ func, 0 }, INSTR_REASON_INSN,
 			       &site);
-		site.record = (uint32_t)func;
-		set_by_slot(&site);
+		set_by_slot(func, &site);
 	}
 	return site.how == INSTR_HOW_REFUSED ? push_refused(timed, func, site.reason, err) :
 					       push(timed, &site, err);
