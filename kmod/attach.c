@@ -70,7 +70,7 @@ void instr_attach_rescan(struct instr_session *session)
 	mutex_unlock(&session->lock);
 }
 
-void instr_attach_on_map(struct instr_session *session, struct task_struct *task)
+static void attach_current(struct instr_session *session, struct task_struct *task)
 {
 	/* Killed meanwhile: there is nothing left to be done for it. */
 	if (mutex_lock_killable(&session->lock))
@@ -79,6 +79,27 @@ void instr_attach_on_map(struct instr_session *session, struct task_struct *task
 	if (!session->dead && instr_scope_covers(&session->scope, task))
 		instr_takeover(session, task);
 	mutex_unlock(&session->lock);
+}
+
+static void attach_borrowed(struct instr_session *session, struct task_struct *task,
+			    struct mm_struct *mm)
+{
+	if (!mmget_not_zero(mm))
+		return;
+	kthread_use_mm(mm);
+	attach_current(session, task);
+	kthread_unuse_mm(mm);
+	mmput_async(mm);
+}
+
+/* A dying thread may have no address space any more: nothing is to be done in it. */
+void instr_attach_mm(struct instr_session *session, struct task_struct *task,
+		     struct mm_struct *mm)
+{
+	if (current->flags & PF_KTHREAD)
+		attach_borrowed(session, task, mm);
+	else if (current->mm == mm)
+		attach_current(session, task);
 }
 
 /* ---- who is in the scope ------------------------------------------------------------ */
@@ -107,6 +128,8 @@ int instr_attach(struct instr_session *session, struct instr_attach *arg)
 
 	if (arg->flags & ~INSTR_ATTACH_FLAGS_ALL)
 		return -EOPNOTSUPP;
+	if ((arg->flags & INSTR_ATTACH_FOLLOW_EXEC) && !(arg->flags & INSTR_ATTACH_FOLLOW))
+		return -EINVAL;
 	rcu_read_lock();
 	task = pid_task(find_vpid(arg->pid), PIDTYPE_PID);
 	if (task)
@@ -119,8 +142,7 @@ int instr_attach(struct instr_session *session, struct instr_attach *arg)
 	if (!err) {
 		mutex_lock(&session->lock);
 		err = session->dead ? -ESHUTDOWN :
-		      instr_scope_add(&session->scope, task, tgid,
-				      arg->flags & INSTR_ATTACH_ON_EXEC);
+		      instr_scope_add(&session->scope, task, tgid, arg->flags);
 		mutex_unlock(&session->lock);
 	}
 	arg->out_views = 0;
@@ -141,6 +163,11 @@ int instr_detach(struct instr_session *session, const struct instr_detach *arg)
 	if (arg->pad)
 		return -EINVAL;
 	lockdep_assert_held(&session->lock);
+	if (!arg->pid) {
+		instr_scope_clear(&session->scope);
+		instr_session_withdraw(session, NULL);
+		return 0;
+	}
 	tgid = find_get_pid(arg->pid);
 	found = tgid && instr_scope_remove(&session->scope, tgid);
 	if (found)

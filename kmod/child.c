@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Children: a fork child has its parent's stacks. It has to do itself what is to be done
- * there before its first step in user mode, as its parent can't wait for it, or sleep. So
- * the fork leaves a note, which the child finds when it begins. Who has no slots leaves
- * none, and a child of his only finds that there are no notes, or not one for it.
+ * Children: what is to be done in one before its first step in user mode it has to do
+ * itself, as its parent can't wait for it, or sleep. So the fork leaves a note, which the
+ * child finds when it begins. Most forks leave none, and their children only find that there
+ * are no notes, or not one for them.
+ *
+ * A fork child has its parent's stacks, and with them slots that lead to code which is not
+ * told of any more. A child that is followed gets views of its own. The two are one note,
+ * in this order, as both are about the same slabs.
  *
  * vfork children, and all others in their parent's address space, have his slots, and may
  * have: it is his text that they run.
@@ -14,54 +18,88 @@
 #include <linux/list.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/task.h>
 #include <linux/spinlock.h>
 
+#include "attach.h"
+#include "session.h"
 #include "slot.h"
 #include "space.h"
 #include "work.h"
 
-/* The notes; a child's task is only compared. */
+/* The notes. */
 static LIST_HEAD(children);
 static DEFINE_SPINLOCK(children_lock);
 
-static void child_end(struct instr_work *work)
+bool instr_child_expect(const struct instr_work *what)
 {
-	mmput_async(work->space->mm);
-	mmput_async(work->mm);
-	instr_space_put(work->space);
+	struct instr_work *work = instr_work_make(what);
+
+	if (!work)
+		return false;
+	spin_lock(&children_lock);
+	list_add(&work->node, &children);
+	spin_unlock(&children_lock);
+	return true;
 }
 
-static void child_restore(struct instr_work *work)
+/* ---- a fork child ---------------------------------------------------------------- */
+
+static void child_end(struct instr_work *work)
 {
-	instr_slots_restore(work->space, work->frames, work->mm);
+	if (work->space) {
+		mmput_async(work->space->mm);
+		instr_space_put(work->space);
+	}
+	if (work->session)
+		instr_session_put(work->session);
+	put_task_struct(work->task);
+	mmdrop(work->mm);
+}
+
+static void child_run(struct instr_work *work)
+{
+	if (work->space && mmget_not_zero(work->mm)) {
+		instr_slots_restore(work->space, work->frames, work->mm);
+		mmput_async(work->mm);
+	}
+	if (work->session)
+		instr_attach_mm(work->session, work->task, work->mm);
 	child_end(work);
 }
 
 /*
  * The parent may end before the child is done, or its session may, but they leave it what
- * says where slots are. Without memory for the note the child keeps its slots.
+ * says where slots are.
  */
-void instr_child_expect(struct instr_space *space, struct task_struct *child)
+static bool child_take_slots(struct instr_work *work, struct instr_space *space)
 {
-	struct instr_work what = {
-		.fn = child_restore, .task = child, .mm = child->mm, .space = space,
-		.frames = READ_ONCE(space->frames),
-	};
-	struct instr_work *work;
-
-	if (!instr_slots_are_there(space) || !instr_space_tryget(space))
-		return;
+	if (!space || !instr_slots_are_there(space) || !instr_space_tryget(space))
+		return false;
 	mmget(space->mm);
-	mmget(what.mm);
-	work = instr_work_make(&what);
-	if (!work) {
-		child_end(&what);
-		return;
-	}
-	spin_lock(&children_lock);
-	list_add(&work->node, &children);
-	spin_unlock(&children_lock);
+	work->space = space;
+	work->frames = READ_ONCE(space->frames);
+	return true;
 }
+
+/* Without memory for the note the child keeps its slots, and runs as it is. */
+void instr_child_forked(struct task_struct *child, struct instr_space *space,
+			struct instr_session *session)
+{
+	struct instr_work work = { .fn = child_run, .task = child, .mm = child->mm };
+	bool slots = child_take_slots(&work, space);
+
+	if (session && instr_session_tryget(session))
+		work.session = session;
+	if (!slots && !work.session)
+		return;
+	get_task_struct(child);
+	mmgrab(child->mm);
+	if (!instr_child_expect(&work))
+		child_end(&work);
+}
+
+/* ---- it begins ------------------------------------------------------------------- */
 
 /* A note for @task, or for anybody if that is NULL. */
 static struct instr_work *child_take(const struct task_struct *task)

@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Fork children: their text is the file's, so their stacks have no slots (slot.h). */
+/* Children: what is to be done in them before they run. */
 #ifndef INSTR_CHILD_H
 #define INSTR_CHILD_H
 
+#include <linux/types.h>
+
+struct instr_session;
 struct instr_space;
+struct instr_work;
 struct task_struct;
 
-/* The current thread, of @space, made @child, which has not run yet. Atomic. */
-void instr_child_expect(struct instr_space *space, struct task_struct *child);
+/*
+ * The current thread made @child, with an address space of its own, which has not run yet.
+ * @space: the parent's, or NULL: slots are taken off the child's stacks. @session: by which
+ * it is followed, or NULL. Atomic.
+ */
+void instr_child_forked(struct task_struct *child, struct instr_space *space,
+			struct instr_session *session);
+
+/* The child what->task is to do that. False: there was no memory. Atomic. */
+bool instr_child_expect(const struct instr_work *what);
 
 /* The current thread begins; it has not been in user mode. Atomic. */
 void instr_child_begin(void);

@@ -187,6 +187,11 @@ static int ctl_threads_read(struct instr_session *session, void *data)
 	return err;
 }
 
+static int ctl_space_forget(struct instr_session *session, void *data)
+{
+	return instr_request_space_forget(session, data);
+}
+
 static int ctl_remove(struct instr_session *session, void *data)
 {
 	struct instr_remove *arg = data;
@@ -227,6 +232,7 @@ static const struct ctl_cmd ctl_cmds[] = {
 	CTL_CMD(INSTR_POINTERS, struct instr_pointers, true, ctl_pointers),
 	CTL_CMD(INSTR_TIMES_READ, struct instr_times_read, true, ctl_times_read),
 	CTL_CMD(INSTR_THREADS_READ, struct instr_threads_read, true, ctl_threads_read),
+	CTL_CMD(INSTR_SPACE_FORGET, struct instr_space_forget, true, ctl_space_forget),
 	CTL_CMD(INSTR_REMOVE, struct instr_remove, false, ctl_remove),
 };
 
@@ -337,7 +343,7 @@ static void check_abi(void)
 	BUILD_BUG_ON(sizeof(struct instr_publish) != 56);
 	BUILD_BUG_ON(sizeof(struct instr_attach) != 16);
 	BUILD_BUG_ON(sizeof(struct instr_detach) != 16);
-	BUILD_BUG_ON(sizeof(struct instr_space_next) != 56);
+	BUILD_BUG_ON(sizeof(struct instr_space_next) != 64);
 	BUILD_BUG_ON(sizeof(struct instr_data_read) != 40);
 	BUILD_BUG_ON(sizeof(struct instr_remove) != 16);
 	BUILD_BUG_ON(sizeof(struct instr_pointer) != 40);
@@ -349,6 +355,7 @@ static void check_abi(void)
 	BUILD_BUG_ON(INSTR_THREADS_LEN + sizeof(struct instr_slabs) > INSTR_STACK_PAGES_AT);
 	BUILD_BUG_ON(sizeof(struct instr_times_read) != 56);
 	BUILD_BUG_ON(sizeof(struct instr_threads_read) != 32);
+	BUILD_BUG_ON(sizeof(struct instr_space_forget) != 16);
 	BUILD_BUG_ON(sizeof(struct instr_info) > CTL_ARG_MAX);
 	BUILD_BUG_ON(sizeof(struct instr_overlay_create) > CTL_ARG_MAX);
 	BUILD_BUG_ON(sizeof(struct instr_space_next) > CTL_ARG_MAX);

@@ -7,6 +7,7 @@
 #include <linux/sched/signal.h>
 #include <net/genetlink.h>
 
+#include "scope.h"
 #include "space.h"
 
 /* Whose group is told; NULL: nobody yet. */
@@ -22,13 +23,19 @@ struct event_message {
 	enum instr_event event;
 	u32 session_id, space_id, overlay_id;
 	pid_t pid, tid, child;
-	u32 clone_flags, err, status;
+	u32 clone_flags, measured, err, status;
+	u64 start;
 	const char *comm;		/* of a task: it may change meanwhile */
 };
 
 static bool put_u32(struct sk_buff *skb, int attr, u32 value)
 {
 	return !value || !nla_put_u32(skb, attr, value);
+}
+
+static bool put_start(struct sk_buff *skb, u64 start)
+{
+	return !start || !nla_put_u64_64bit(skb, INSTR_A_START, start, INSTR_A_PAD);
 }
 
 static bool event_fill(struct sk_buff *skb, const struct event_message *message)
@@ -44,7 +51,9 @@ static bool event_fill(struct sk_buff *skb, const struct event_message *message)
 	       put_u32(skb, INSTR_A_TID, message->tid) &&
 	       put_u32(skb, INSTR_A_CHILD, message->child) &&
 	       put_u32(skb, INSTR_A_CLONE_FLAGS, message->clone_flags) &&
+	       put_u32(skb, INSTR_A_MEASURED, message->measured) &&
 	       put_u32(skb, INSTR_A_ERRNO, message->err) &&
+	       put_start(skb, message->start) &&
 	       (message->event != INSTR_EVENT_EXIT ||
 		!nla_put_u32(skb, INSTR_A_STATUS, message->status)) &&
 	       !nla_put_string(skb, INSTR_A_COMM, comm) &&
@@ -99,18 +108,46 @@ void instr_event_refused(const struct instr_space *space, u32 overlay_id, int er
 	});
 }
 
-void instr_event_fork(const struct instr_space *space, struct task_struct *parent,
-		      struct task_struct *child)
+void instr_event_refused_image(u32 session_id, struct task_struct *task, int err)
+{
+	event_send(&(struct event_message){
+		.event = INSTR_EVENT_REFUSED,
+		.session_id = session_id,
+		.pid = task_tgid_nr(task),
+		.err = err,
+		.start = task->group_leader->start_boottime,
+		.comm = task->comm,
+	});
+}
+
+void instr_event_fork(u32 session_id, u32 space_id, const struct instr_kin *child,
+		      u32 clone_flags)
 {
 	event_send(&(struct event_message){
 		.event = INSTR_EVENT_FORK,
-		.session_id = space->session_id,
-		.space_id = space->id,
-		.pid = task_tgid_nr(parent),
-		.tid = task_pid_nr(parent),
-		.child = task_pid_nr(child),
-		.clone_flags = child->mm == parent->mm ? INSTR_CLONE_VM : 0,
-		.comm = parent->group_leader->comm,
+		.session_id = session_id,
+		.space_id = space_id,
+		.pid = task_tgid_nr(current),
+		.tid = task_pid_nr(current),
+		.child = child->pid,
+		.clone_flags = clone_flags,
+		.measured = child->measured,
+		.start = child->start,
+		.comm = current->group_leader->comm,
+	});
+}
+
+void instr_event_fork_failed(u32 session_id, u32 clone_flags, int err)
+{
+	event_send(&(struct event_message){
+		.event = INSTR_EVENT_FORK_FAILED,
+		.session_id = session_id,
+		.pid = task_tgid_nr(current),
+		.tid = task_pid_nr(current),
+		.clone_flags = clone_flags,
+		.err = err,
+		.start = current->group_leader->start_boottime,
+		.comm = current->group_leader->comm,
 	});
 }
 
@@ -120,6 +157,7 @@ void instr_event_exec(u32 session_id, struct task_struct *task)
 		.event = INSTR_EVENT_EXEC,
 		.session_id = session_id,
 		.pid = task_tgid_nr(task),
+		.start = task->group_leader->start_boottime,
 		.comm = task->comm,
 	});
 }
@@ -134,6 +172,7 @@ void instr_event_exit_process(u32 session_id, struct task_struct *task)
 		.pid = task_tgid_nr(task),
 		.status = signal->flags & SIGNAL_GROUP_EXIT ?
 			  signal->group_exit_code : task->group_leader->exit_code,
+		.start = task->group_leader->start_boottime,
 		.comm = task->group_leader->comm,
 	});
 }

@@ -7,6 +7,7 @@
 #include "hook.h"
 
 #include <linux/fs.h>
+#include <linux/instr_event.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -19,10 +20,11 @@
 #include <linux/uaccess.h>
 #include <asm/fsgsbase.h>
 #include <asm/unistd.h>
+#include <asm/unistd_32_ia32.h>
 
 #include "attach.h"
 #include "child.h"
-#include "event.h"
+#include "exact.h"
 #include "fault.h"
 #include "gate.h"
 #include "overlay.h"
@@ -34,26 +36,9 @@
 
 /* ---- mappings: each mmap(), exec segment, mprotect() passes perf_event_mmap() ---------- */
 
-static void hook_map_borrowed(struct instr_work *work)
-{
-	if (!mmget_not_zero(work->mm))
-		return;
-	kthread_use_mm(work->mm);
-	instr_attach_on_map(work->session, work->task);
-	kthread_unuse_mm(work->mm);
-	mmput_async(work->mm);
-}
-
-/*
- * The thread itself works in its own address space, a worker borrows it. By then
- * a dying thread may have none: nothing is to be done in it.
- */
 static void hook_map(struct instr_work *work)
 {
-	if (current->flags & PF_KTHREAD)
-		hook_map_borrowed(work);
-	else if (current->mm == work->mm)
-		instr_attach_on_map(work->session, work->task);
+	instr_attach_mm(work->session, work->task, work->mm);
 	instr_session_put(work->session);
 	put_task_struct(work->task);
 	mmdrop(work->mm);
@@ -171,15 +156,14 @@ static int on_child(struct kprobe *probe, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(on_child);
 
-/* ---- tracepoints --------------------------------------------------------------------------- */
+/* ---- forks --------------------------------------------------------------------------------- */
 
-struct hook_fork {
-	struct task_struct *parent, *child;
-};
-
+/* A child in its parent's address space has ended, or executes another image. */
 static void hook_vfork(struct instr_work *work)
 {
 	instr_gate_vfork_end(work->space, work->fs_base);
+	if (work->exact)
+		instr_exact_end(work->exact);
 	instr_space_put(work->space);
 }
 
@@ -187,69 +171,154 @@ static void hook_vfork(struct instr_work *work)
  * A child in its parent's address space, which has not run yet. The parent's next
  * way to user mode is behind its wait for a vfork child.
  */
-static void hook_vfork_begin(struct instr_space *space)
+static void hook_vfork_begin(struct instr_space *space, struct task_struct *child)
 {
 	struct instr_work work = { .fn = hook_vfork, .space = space };
 
 	if (!instr_space_tryget(space))
 		return;
 	work.fs_base = x86_fsbase_read_cpu();
+	work.exact = instr_exact_begin(space, child);
 	instr_gate_vfork_begin(space, work.fs_base);
 	if (!instr_work_queue(&work))
 		hook_vfork(&work);
 }
 
 /*
- * Does the current thread wait until the child has an address space of its own?
- * The child will say so, but only later. Whoever deceives us here has two threads
- * that count as one.
+ * Is the system call that is under way one that makes children? *flags: those of clone(2)
+ * that it was asked for. Whoever changes them meanwhile deceives nobody else.
  */
-static bool fork_is_vfork(void)
+static bool fork_asked(u64 *flags)
 {
 	struct pt_regs *regs = task_pt_regs(current);
-	u64 flags;
+	bool ia32 = in_ia32_syscall();
+	unsigned long arg = ia32 ? (u32)regs->bx : regs->di;
+	int nr = regs->orig_ax & ~__X32_SYSCALL_BIT;
 
-	if (in_ia32_syscall())
-		return true;
-	switch (regs->orig_ax) {
-	case __NR_clone:
-		return regs->di & CLONE_VFORK;
-	case __NR_clone3:
-		return copy_from_user_nofault(&flags, (void __user *)regs->di,
-					      sizeof(flags)) || flags & CLONE_VFORK;
-	default:
-		return true;
-	}
+	*flags = CLONE_VM | CLONE_VFORK;
+	if (nr == (ia32 ? __NR_ia32_fork : __NR_fork))
+		*flags = 0;
+	else if (nr == (ia32 ? __NR_ia32_clone : __NR_clone))
+		*flags = arg;
+	else if (nr == (ia32 ? __NR_ia32_clone3 : __NR_clone3))
+		copy_from_user_nofault(flags, (void __user *)arg, sizeof(*flags));
+	else
+		return nr == (ia32 ? __NR_ia32_vfork : __NR_vfork);
+	return true;
+}
+
+static u32 fork_told(u64 flags)
+{
+	return flags & (INSTR_CLONE_VM | INSTR_CLONE_VFORK);
+}
+
+struct hook_fork {
+	struct task_struct *child;
+	u64 flags;
+};
+
+/*
+ * A child that shares the address space: a thread, or one that the current thread waits for
+ * until it has an address space of its own. What is neither has two threads run at once.
+ */
+static void hook_share(struct instr_space *space, const struct hook_fork *fork)
+{
+	if (fork->child->signal != current->signal && (fork->flags & CLONE_VFORK))
+		hook_vfork_begin(space, fork->child);
+	else
+		instr_gate_set_many(space);
+	instr_thread_birth(space, fork->child);
 }
 
 static void hook_fork(struct instr_space *space, void *data)
 {
-	struct hook_fork *fork = data;
-	bool shares = fork->child->mm == fork->parent->mm;
-	bool thread = fork->child->signal == fork->parent->signal;
+	const struct hook_fork *fork = data;
+	struct instr_session *session;
 
-	if (thread || (shares && !fork_is_vfork()))
-		instr_gate_set_many(space);
-	else if (shares)
-		hook_vfork_begin(space);
-	if (shares)
-		instr_thread_birth(space, fork->child);
-	else
-		instr_child_expect(space, fork->child);
-	if (!thread && !space->detached)
-		instr_event_fork(space, fork->parent, fork->child);
+	if (fork->child->mm == current->mm) {
+		hook_share(space, fork);
+		return;
+	}
+	session = instr_session_find(space->session_id);
+	if (session && !instr_scope_covers(&session->scope, fork->child))
+		session = NULL;
+	instr_child_forked(fork->child, space, session);
 }
 
 static void on_fork(void *data, struct task_struct *parent, struct task_struct *child)
 {
-	struct hook_fork fork = { .parent = parent, .child = child };
+	struct hook_fork fork = { .child = child };
 
 	if (!parent->mm || (child->flags & PF_KTHREAD))
 		return;
+	fork_asked(&fork.flags);
+	fork.flags &= ~(u64)CLONE_VM;
+	if (child->mm == parent->mm)
+		fork.flags |= CLONE_VM;
+	if (child->signal != parent->signal)
+		instr_session_on_fork(child, fork_told(fork.flags));
 	rcu_read_lock();
 	instr_space_for_each(parent->mm, hook_fork, &fork);
 	rcu_read_unlock();
 }
+
+/* ---- children that do not come to be --------------------------------------------------------- */
+
+static int on_copy(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	return !current->mm || (current->flags & PF_KTHREAD) ||
+	       !instr_session_knows(task_tgid(current));
+}
+NOKPROBE_SYMBOL(on_copy);
+
+/* A signal came first: the system call begins again, or the thread ends. */
+static bool fork_is_put_off(long err)
+{
+	return err == -ERESTARTNOINTR || fatal_signal_pending(current);
+}
+
+static int on_copied(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	long err = PTR_ERR_OR_ZERO((void *)regs_return_value(regs));
+	u64 flags;
+
+	if (err && !fork_is_put_off(err) && fork_asked(&flags) && !(flags & CLONE_THREAD))
+		instr_session_on_fork_failed(fork_told(flags), -err);
+	return 0;
+}
+NOKPROBE_SYMBOL(on_copied);
+
+/* A thread is in there once, and not for long: those that are missed are told of nowhere. */
+#define COPIES_MAX	64
+
+static struct kretprobe hook_copy = {
+	.kp.symbol_name = "copy_process",
+	.entry_handler = on_copy,
+	.handler = on_copied,
+	.maxactive = COPIES_MAX,
+};
+static bool hook_copy_on;
+
+static int hook_copy_enable(void)
+{
+	int err;
+
+	hook_copy.kp.addr = NULL;
+	hook_copy.kp.flags = 0;
+	hook_copy.nmissed = 0;
+	err = register_kretprobe(&hook_copy);
+	hook_copy_on = !err;
+	return err;
+}
+
+static void hook_copy_disable(void)
+{
+	if (hook_copy_on)
+		unregister_kretprobe(&hook_copy);
+	hook_copy_on = false;
+}
+
+/* ---- other tracepoints ------------------------------------------------------------------------ */
 
 static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 		    struct linux_binprm *bprm)
@@ -325,6 +394,7 @@ static void hook_disable(void)
 		hook->on = false;
 	}
 	tracepoint_synchronize_unregister();
+	hook_copy_disable();
 	for (i = 0; i < ARRAY_SIZE(hook_probes); i++) {
 		if (hook_probes[i].on)
 			unregister_kprobe(&hook_probes[i].kp);
@@ -361,6 +431,8 @@ static int hook_enable(void)
 	instr_work_open();
 	for (i = 0; i < ARRAY_SIZE(hook_probes) && !err; i++)
 		err = hook_probe_enable(&hook_probes[i]);
+	if (!err)
+		err = hook_copy_enable();
 	for (i = 0; i < ARRAY_SIZE(hook_tracepoints) && !err; i++)
 		err = hook_tracepoint_enable(&hook_tracepoints[i]);
 	if (err)

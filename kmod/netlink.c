@@ -176,6 +176,44 @@ static int dump_spaces(struct sk_buff *skb, struct netlink_callback *cb)
 	return dump_all(skb, cb, dump_session_spaces);
 }
 
+struct dump_processes {
+	struct dump *dump;
+	struct instr_session *session;
+};
+
+static bool fill_process(struct sk_buff *skb, struct instr_session *session, void *object)
+{
+	const struct instr_kin *kin = object;
+
+	return !nla_put_u32(skb, INSTR_A_SESSION_ID, session->id) &&
+	       !nla_put_u32(skb, INSTR_A_PID, kin->pid) &&
+	       put_u64(skb, INSTR_A_START, kin->start) &&
+	       !nla_put_string(skb, INSTR_A_COMM, kin->comm) &&
+	       !nla_put_u32(skb, INSTR_A_MEASURED, kin->measured) &&
+	       !nla_put_u32(skb, INSTR_A_PARENT, kin->parent) &&
+	       !nla_put_u32(skb, INSTR_A_CLONE_FLAGS, kin->clone_flags);
+}
+
+static int dump_process(const struct instr_kin *kin, void *data)
+{
+	struct dump_processes *processes = data;
+
+	return dump_object(processes->dump, INSTR_CMD_PROCESS_GET, fill_process,
+			   processes->session, (void *)kin);
+}
+
+static int dump_session_processes(struct instr_session *session, void *data)
+{
+	struct dump_processes processes = { .dump = data, .session = session };
+
+	return instr_scope_for_each(&session->scope, dump_process, &processes);
+}
+
+static int dump_processes(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return dump_all(skb, cb, dump_session_processes);
+}
+
 /* ---- the family ---------------------------------------------------------------------- */
 
 static const struct genl_ops netlink_ops[] = {
@@ -184,6 +222,8 @@ static const struct genl_ops netlink_ops[] = {
 	{ .cmd = INSTR_CMD_OVERLAY_GET, .dumpit = dump_overlays,
 	  .flags = GENL_ADMIN_PERM },
 	{ .cmd = INSTR_CMD_SPACE_GET, .dumpit = dump_spaces,
+	  .flags = GENL_ADMIN_PERM },
+	{ .cmd = INSTR_CMD_PROCESS_GET, .dumpit = dump_processes,
 	  .flags = GENL_ADMIN_PERM },
 };
 

@@ -36,6 +36,17 @@ static bool page_is_there(struct mm_struct *mm, unsigned long vaddr, unsigned lo
 	return !pte_none(pte);
 }
 
+bool instr_page_is_there(struct mm_struct *mm, unsigned long vaddr)
+{
+	unsigned long next;
+	bool there;
+
+	rcu_read_lock();
+	there = page_is_there(mm, vaddr, &next);
+	rcu_read_unlock();
+	return there;
+}
+
 struct page *instr_page_get(struct mm_struct *mm, const struct file *file,
 			    unsigned long vaddr, unsigned long *next)
 {

@@ -3,6 +3,8 @@
 #ifndef INSTR_PAGE_H
 #define INSTR_PAGE_H
 
+#include <linux/types.h>
+
 struct file;
 struct mm_struct;
 struct page;
@@ -14,5 +16,8 @@ struct page;
  */
 struct page *instr_page_get(struct mm_struct *mm, const struct file *file,
 			    unsigned long vaddr, unsigned long *next);
+
+/* May there be a page at @vaddr? mmap_lock is held. */
+bool instr_page_is_there(struct mm_struct *mm, unsigned long vaddr);
 
 #endif

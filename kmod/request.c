@@ -260,6 +260,12 @@ err_free_traps:
 
 /* ---- spaces ---------------------------------------------------------------------- */
 
+/* The last view goes with the mappings. */
+static bool space_is_gone(struct instr_space *space)
+{
+	return !instr_space_lives(space) && !instr_space_count_views(space);
+}
+
 int instr_request_space_next(struct instr_session *session,
 			     struct instr_space_next *arg)
 {
@@ -281,6 +287,7 @@ int instr_request_space_next(struct instr_session *session,
 			.out_slabs = instr_space_count_slabs(space),
 			.out_unset = space->unset,
 			.out_exec = READ_ONCE(space->execed),
+			.out_gone = space_is_gone(space),
 		};
 		strscpy((char *)arg->out_comm, space->comm, sizeof(arg->out_comm));
 		return 0;
@@ -358,5 +365,22 @@ int instr_request_threads_read(struct instr_session *session,
 	if (!space)
 		return -ENOENT;
 	arg->out_nr = instr_threads_read(space, fs_base, arg->nr);
+	return 0;
+}
+
+int instr_request_space_forget(struct instr_session *session,
+			       const struct instr_space_forget *arg)
+{
+	struct instr_space *space = session_find_space(session, arg->space_id);
+
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	if (arg->pad)
+		return -EINVAL;
+	if (!space)
+		return -ENOENT;
+	if (!space_is_gone(space))
+		return -EBUSY;
+	instr_session_drop_space(space);
 	return 0;
 }

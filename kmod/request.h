@@ -28,5 +28,7 @@ int instr_request_times_read(struct instr_session *session, struct instr_times_r
 /* Puts FS bases into @fs_base, for which arg->nr says how many there may be. */
 int instr_request_threads_read(struct instr_session *session,
 			       struct instr_threads_read *arg, u64 *fs_base);
+int instr_request_space_forget(struct instr_session *session,
+			       const struct instr_space_forget *arg);
 
 #endif

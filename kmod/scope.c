@@ -1,32 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "scope.h"
 
+#include <linux/instr.h>
+#include <linux/instr_event.h>
 #include <linux/pid.h>
 #include <linux/rculist.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "view.h"
 
+/* Which images of a process are measured. */
+enum scope_when {
+	SCOPE_ALWAYS,
+	SCOPE_FIRST,	/* as long as it has the one it had */
+	SCOPE_LATER,	/* as soon as it has another one */
+	SCOPE_NEVER,
+};
+
 /*
- * A process in the scope. With @skip_mm, it counts only once it has executed
- * another image.
+ * A process.
+ *
+ * @mm: SCOPE_FIRST, SCOPE_LATER: the image that it had; only compared
+ * @flags: INSTR_ATTACH_*, of the one that was attached
+ * @scan: the last scope->scan that it took part in
  */
 struct scope_entry {
 	struct list_head node;
+	struct hlist_node hash;
 	struct pid *tgid;
-	struct mm_struct *skip_mm;
-	u32 scan;		/* the last scope->scan that it took part in */
-	bool exited;		/* its end has been told */
+	enum scope_when when;
+	struct mm_struct *mm;
+	u32 flags;
+	pid_t parent;
+	u32 clone_flags;
+	u32 scan;
 	struct rcu_work free;
 };
 
 void instr_scope_init(struct instr_scope *scope)
 {
+	spin_lock_init(&scope->lock);
 	INIT_LIST_HEAD(&scope->entries);
+	hash_init(scope->by_tgid);
 }
 
 /* ---- entries ------------------------------------------------------------------- */
+
+static struct scope_entry *entry_make(struct pid *tgid, enum scope_when when,
+				      struct mm_struct *mm, gfp_t gfp)
+{
+	struct scope_entry *entry = kzalloc(sizeof(*entry), gfp);
+
+	if (!entry)
+		return NULL;
+	entry->tgid = get_pid(tgid);
+	entry->when = when;
+	if (when == SCOPE_FIRST || when == SCOPE_LATER) {
+		mmgrab(mm);
+		entry->mm = mm;
+	}
+	return entry;
+}
 
 /* In a worker: mmdrop() may not be called from where RCU callbacks run. */
 static void entry_free(struct work_struct *work)
@@ -35,135 +71,277 @@ static void entry_free(struct work_struct *work)
 						 struct scope_entry, free);
 
 	put_pid(entry->tgid);
-	if (entry->skip_mm)
-		mmdrop(entry->skip_mm);
+	if (entry->mm)
+		mmdrop(entry->mm);
 	kfree(entry);
 }
 
-static void entry_remove(struct scope_entry *entry)
+static void entry_add(struct instr_scope *scope, struct scope_entry *entry)
 {
+	lockdep_assert_held(&scope->lock);
+	list_add_tail_rcu(&entry->node, &scope->entries);
+	hash_add_rcu(scope->by_tgid, &entry->hash, (unsigned long)entry->tgid);
+}
+
+static void entry_remove(struct instr_scope *scope, struct scope_entry *entry)
+{
+	lockdep_assert_held(&scope->lock);
 	list_del_rcu(&entry->node);
+	hash_del_rcu(&entry->hash);
 	INIT_RCU_WORK(&entry->free, entry_free);
 	queue_rcu_work(instr_view_wq, &entry->free);
 }
 
+/* Under RCU, or its lock. */
 static struct scope_entry *entry_find(const struct instr_scope *scope, struct pid *tgid)
 {
 	struct scope_entry *entry;
 
-	/* Or the session's lock is held. */
-	list_for_each_entry_rcu(entry, &scope->entries, node, true)
+	hash_for_each_possible_rcu(scope->by_tgid, entry, hash, (unsigned long)tgid,
+				   lockdep_is_held(&scope->lock))
 		if (entry->tgid == tgid)
 			return entry;
 	return NULL;
 }
 
-static bool entry_covers(const struct scope_entry *entry, const struct task_struct *task)
+static bool entry_covers(const struct scope_entry *entry, const struct mm_struct *mm)
 {
-	return !entry->skip_mm || entry->skip_mm != task->mm;
-}
-
-/* Processes that are gone need no entry any more. */
-static void scope_prune(struct instr_scope *scope)
-{
-	struct scope_entry *entry, *next;
-
-	list_for_each_entry_safe(entry, next, &scope->entries, node) {
-		bool gone;
-
-		rcu_read_lock();
-		gone = !pid_task(entry->tgid, PIDTYPE_TGID);
-		rcu_read_unlock();
-		if (gone)
-			entry_remove(entry);
+	switch (entry->when) {
+	case SCOPE_ALWAYS:
+		return true;
+	case SCOPE_FIRST:
+		return entry->mm == mm;
+	case SCOPE_LATER:
+		return entry->mm != mm;
+	default:
+		return false;
 	}
 }
 
 /* ---- changing it --------------------------------------------------------------- */
 
-int instr_scope_add(struct instr_scope *scope, struct task_struct *task, struct pid *tgid,
-		    bool on_exec)
+/* What was known of it as a descendant stays known. */
+static void entry_replace(struct instr_scope *scope, struct scope_entry *entry)
 {
-	struct scope_entry *entry;
+	struct scope_entry *known = entry_find(scope, entry->tgid);
 
-	scope_prune(scope);
-	if (entry_find(scope, tgid))
-		return -EEXIST;
-	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
-	if (!entry)
-		return -ENOMEM;
-	entry->tgid = get_pid(tgid);
-	entry->scan = scope->scan;
-	if (on_exec) {
-		entry->skip_mm = get_task_mm(task);
-		if (entry->skip_mm) {
-			mmgrab(entry->skip_mm);
-			mmput(entry->skip_mm);
-		}
+	if (known) {
+		entry->parent = known->parent;
+		entry->clone_flags = known->clone_flags;
+		entry_remove(scope, known);
 	}
-	list_add_tail_rcu(&entry->node, &scope->entries);
-	return 0;
+	entry_add(scope, entry);
+}
+
+static bool has_ended(const struct task_struct *task)
+{
+	return !atomic_read(&task->signal->live);
+}
+
+int instr_scope_add(struct instr_scope *scope, struct task_struct *task, struct pid *tgid,
+		    u32 flags)
+{
+	struct mm_struct *mm = flags & INSTR_ATTACH_ON_EXEC ? get_task_mm(task) : NULL;
+	struct scope_entry *entry;
+	bool measured;
+
+	rcu_read_lock();
+	entry = entry_find(scope, tgid);
+	measured = entry && entry->when != SCOPE_NEVER;
+	rcu_read_unlock();
+	/* One that has no memory any more will execute nothing. */
+	entry = measured ? NULL : entry_make(tgid, mm ? SCOPE_LATER : SCOPE_ALWAYS, mm,
+					     GFP_KERNEL);
+	if (mm)
+		mmput(mm);
+	if (!entry)
+		return measured ? -EEXIST : -ENOMEM;
+	entry->flags = flags & ~INSTR_ATTACH_ON_EXEC;
+	entry->scan = scope->scan;
+	spin_lock(&scope->lock);
+	entry_replace(scope, entry);
+	spin_unlock(&scope->lock);
+	/* Either its end finds the entry, or we see its end. */
+	smp_mb();
+	return has_ended(task) && instr_scope_end(scope, tgid) ? -ESRCH : 0;
 }
 
 bool instr_scope_remove(struct instr_scope *scope, struct pid *tgid)
 {
-	struct scope_entry *entry = entry_find(scope, tgid);
+	struct scope_entry *entry;
+	bool found;
 
-	if (entry)
-		entry_remove(entry);
-	return entry;
+	spin_lock(&scope->lock);
+	entry = entry_find(scope, tgid);
+	found = entry && entry->when != SCOPE_NEVER;
+	if (found)
+		entry_remove(scope, entry);
+	spin_unlock(&scope->lock);
+	return found;
 }
 
 void instr_scope_clear(struct instr_scope *scope)
 {
 	struct scope_entry *entry, *next;
 
+	spin_lock(&scope->lock);
 	list_for_each_entry_safe(entry, next, &scope->entries, node)
-		entry_remove(entry);
+		entry_remove(scope, entry);
+	spin_unlock(&scope->lock);
+}
+
+/* ---- children and ends ----------------------------------------------------------- */
+
+/* What is to be measured of a child of @parent, the current process. */
+static enum scope_when child_when(const struct scope_entry *parent, bool shares)
+{
+	bool exec = parent->flags & INSTR_ATTACH_FOLLOW_EXEC;
+	bool covered = entry_covers(parent, current->mm);
+
+	if (!(parent->flags & INSTR_ATTACH_FOLLOW))
+		return SCOPE_NEVER;
+	if (covered && !shares)
+		return exec ? SCOPE_ALWAYS : SCOPE_FIRST;
+	/* Also what is made by a child that has not executed anything yet. */
+	return exec && (covered || parent->when == SCOPE_LATER) ? SCOPE_LATER : SCOPE_NEVER;
+}
+
+static struct instr_kin entry_kin(const struct scope_entry *entry,
+				  const struct task_struct *task)
+{
+	struct instr_kin kin = {
+		.pid = pid_nr(entry->tgid),
+		.parent = entry->parent,
+		.clone_flags = entry->clone_flags,
+		.start = task->start_boottime,
+		.measured = entry_covers(entry, READ_ONCE(task->mm)),
+	};
+
+	strscpy(kin.comm, task->comm, sizeof(kin.comm));
+	return kin;
+}
+
+/* With no memory left the child is told of, and not known any more. */
+bool instr_scope_fork(struct instr_scope *scope, struct task_struct *child, u32 clone_flags,
+		      struct instr_kin *kin)
+{
+	const struct scope_entry *parent = entry_find(scope, task_tgid(current));
+	struct scope_entry *entry;
+
+	if (!parent)
+		return false;
+	*kin = (struct instr_kin){ .pid = task_tgid_nr(child), .start = child->start_boottime };
+	entry = entry_make(task_tgid(child), child_when(parent, child->mm == current->mm),
+			   child->mm, GFP_ATOMIC | __GFP_NOWARN);
+	if (!entry)
+		return true;
+	entry->flags = parent->flags;
+	entry->parent = task_tgid_nr(current);
+	entry->clone_flags = clone_flags;
+	entry->scan = READ_ONCE(scope->scan);
+	*kin = entry_kin(entry, child);
+	spin_lock(&scope->lock);
+	entry_add(scope, entry);
+	spin_unlock(&scope->lock);
+	return true;
+}
+
+bool instr_scope_end(struct instr_scope *scope, struct pid *tgid)
+{
+	struct scope_entry *entry;
+
+	/* Most ends are no concern of ours. */
+	if (!instr_scope_has(scope, tgid))
+		return false;
+	spin_lock(&scope->lock);
+	entry = entry_find(scope, tgid);
+	if (entry)
+		entry_remove(scope, entry);
+	spin_unlock(&scope->lock);
+	return entry;
 }
 
 /* ---- asking it ----------------------------------------------------------------- */
 
 bool instr_scope_covers(const struct instr_scope *scope, struct task_struct *task)
 {
-	struct scope_entry *entry = entry_find(scope, task_tgid(task));
+	struct scope_entry *entry;
+	bool covers;
 
-	return entry && entry_covers(entry, task);
+	rcu_read_lock();
+	entry = entry_find(scope, task_tgid(task));
+	covers = entry && entry_covers(entry, READ_ONCE(task->mm));
+	rcu_read_unlock();
+	return covers;
 }
 
 bool instr_scope_has(const struct instr_scope *scope, struct pid *tgid)
 {
-	return entry_find(scope, tgid);
+	bool has;
+
+	rcu_read_lock();
+	has = entry_find(scope, tgid);
+	rcu_read_unlock();
+	return has;
 }
 
-/* Several threads may each believe to be the last. */
-bool instr_scope_has_ended(const struct instr_scope *scope, struct pid *tgid)
+u32 instr_scope_flags(const struct instr_scope *scope, struct pid *tgid)
 {
-	struct scope_entry *entry = entry_find(scope, tgid);
+	struct scope_entry *entry;
+	u32 flags;
 
-	return entry && !xchg(&entry->exited, true);
+	rcu_read_lock();
+	entry = entry_find(scope, tgid);
+	flags = entry ? entry->flags : 0;
+	rcu_read_unlock();
+	return flags;
+}
+
+int instr_scope_for_each(struct instr_scope *scope,
+			 int (*fn)(const struct instr_kin *kin, void *data), void *data)
+{
+	struct scope_entry *entry;
+	struct task_struct *task;
+	int ret = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(entry, &scope->entries, node) {
+		struct instr_kin kin;
+
+		task = pid_task(entry->tgid, PIDTYPE_TGID);
+		if (!task)
+			continue;
+		kin = entry_kin(entry, task);
+		ret = fn(&kin, data);
+		if (ret)
+			break;
+	}
+	rcu_read_unlock();
+	return ret;
 }
 
 void instr_scope_rescan(struct instr_scope *scope)
 {
-	scope->scan++;
+	WRITE_ONCE(scope->scan, scope->scan + 1);
 }
 
 struct task_struct *instr_scope_next(struct instr_scope *scope)
 {
+	struct task_struct *task, *found = NULL;
 	struct scope_entry *entry;
-	struct task_struct *task;
 
-	list_for_each_entry(entry, &scope->entries, node) {
+	rcu_read_lock();
+	list_for_each_entry_rcu(entry, &scope->entries, node) {
 		if (entry->scan == scope->scan)
 			continue;
 		entry->scan = scope->scan;
-		task = get_pid_task(entry->tgid, PIDTYPE_TGID);
-		if (!task)
+		task = pid_task(entry->tgid, PIDTYPE_TGID);
+		if (!task || !entry_covers(entry, READ_ONCE(task->mm)))
 			continue;
-		if (entry_covers(entry, task))
-			return task;
-		put_task_struct(task);
+		get_task_struct(task);
+		found = task;
+		break;
 	}
-	return NULL;
+	rcu_read_unlock();
+	return found;
 }

@@ -2,43 +2,78 @@
 #ifndef INSTR_SCOPE_H
 #define INSTR_SCOPE_H
 
+#include <linux/hashtable.h>
 #include <linux/list.h>
 #include <linux/sched.h>
+#include <linux/spinlock.h>
 
 struct pid;
 
 /**
- * struct instr_scope - the processes that a session attached
- * @entries: readers under RCU
- * @scan: counts the times that all of them were looked through
+ * struct instr_scope - the processes that a session knows: those that it attached, and
+ *	their descendants
+ * @lock: of changes; readers use RCU
+ * @entries: all of them, the oldest first
+ * @scan: counts the times that all of them were looked through; under the session's lock
  *
- * Who changes it holds the session's lock.
+ * What a session holds of a process ends with the process.
  */
 struct instr_scope {
+	spinlock_t lock;
 	struct list_head entries;
+	DECLARE_HASHTABLE(by_tgid, 6);
 	u32 scan;
+};
+
+/**
+ * struct instr_kin - who is whose child
+ * @pid: in the initial pid namespace
+ * @parent: who made it; 0: it was attached
+ * @clone_flags: INSTR_CLONE_*, with which
+ * @start: ns of CLOCK_BOOTTIME
+ * @measured: all that it does now is measured
+ */
+struct instr_kin {
+	pid_t pid, parent;
+	u32 clone_flags;
+	u64 start;
+	bool measured;
+	char comm[TASK_COMM_LEN];
 };
 
 void instr_scope_init(struct instr_scope *scope);
 
 /*
- * Takes in the process @tgid, which @task is a thread of. With @on_exec it counts only
- * once it has executed another image than the one it has. -EEXIST: it is there.
+ * Takes in the process @tgid, which @task is a thread of; @flags: INSTR_ATTACH_*. -EEXIST:
+ * it is measured already. -ESRCH: it has ended. Under the session's lock.
  */
 int instr_scope_add(struct instr_scope *scope, struct task_struct *task, struct pid *tgid,
-		    bool on_exec);
-/* False: it is not there. */
+		    u32 flags);
+/* False: it is not measured. */
 bool instr_scope_remove(struct instr_scope *scope, struct pid *tgid);
 void instr_scope_clear(struct instr_scope *scope);
 
-/* Does it hold the process of @task, with the image it has now? Under RCU, too. */
-bool instr_scope_covers(const struct instr_scope *scope, struct task_struct *task);
-/* Does it hold the process, with whatever image? Under RCU. */
-bool instr_scope_has(const struct instr_scope *scope, struct pid *tgid);
-/* The same; true only once, for the end of a process. */
-bool instr_scope_has_ended(const struct instr_scope *scope, struct pid *tgid);
+/*
+ * The current thread made the process @child, which has not run yet. False: nothing is known
+ * of its own. Under RCU. No lock is needed, nor for the next ones.
+ */
+bool instr_scope_fork(struct instr_scope *scope, struct task_struct *child, u32 clone_flags,
+		      struct instr_kin *kin);
+/* It ended: forgets it. False: it was not there. */
+bool instr_scope_end(struct instr_scope *scope, struct pid *tgid);
 
-/* Begins to look through all of them again. */
+/* Is the process of @task to be measured, with the image it has now? */
+bool instr_scope_covers(const struct instr_scope *scope, struct task_struct *task);
+/* Is it known, with whatever image? */
+bool instr_scope_has(const struct instr_scope *scope, struct pid *tgid);
+/* INSTR_ATTACH_*, with which it, or whom it descends from, was attached; 0: it is not known. */
+u32 instr_scope_flags(const struct instr_scope *scope, struct pid *tgid);
+
+/* Calls @fn for each that lives, in order; stops at a non-zero. @fn can't sleep. */
+int instr_scope_for_each(struct instr_scope *scope,
+			 int (*fn)(const struct instr_kin *kin, void *data), void *data);
+
+/* Begins to look through all of them again. Under the session's lock. */
 void instr_scope_rescan(struct instr_scope *scope);
 /* The next that it covers and that was not looked at, with a reference; NULL: none. */
 struct task_struct *instr_scope_next(struct instr_scope *scope);

@@ -90,6 +90,16 @@ void instr_session_withdraw(struct instr_session *session, struct pid *tgid)
 		instr_space_release(space);
 }
 
+/* Views of private copies may hold it for as long as the process lives. */
+void instr_session_drop_space(struct instr_space *space)
+{
+	instr_threads_clear(space);
+	instr_times_give_up(space);
+	instr_frames_release(space);
+	list_del(&space->node);
+	instr_space_put(space);
+}
+
 static void session_undo(struct instr_session *session)
 {
 	struct instr_overlay *overlay, *next_overlay;
@@ -101,14 +111,8 @@ static void session_undo(struct instr_session *session)
 		instr_overlay_withdraw(overlay);
 	/* For hooks that found an overlay. */
 	synchronize_rcu();
-	list_for_each_entry_safe(space, next_space, &session->spaces, node) {
-		/* Views of private copies may hold it for as long as the process lives. */
-		instr_threads_clear(space);
-		instr_times_give_up(space);
-		instr_frames_release(space);
-		list_del(&space->node);
-		instr_space_put(space);
-	}
+	list_for_each_entry_safe(space, next_space, &session->spaces, node)
+		instr_session_drop_space(space);
 	list_for_each_entry_safe(overlay, next_overlay, &session->overlays, node) {
 		list_del(&overlay->node);
 		instr_edition_free(rcu_replace_pointer(overlay->edition, NULL, true));
@@ -197,14 +201,85 @@ int instr_session_for_each(int (*fn)(struct instr_session *session, void *data),
 
 /* ---- what happens to processes --------------------------------------------------- */
 
+struct instr_session *instr_session_find(u32 id)
+{
+	struct instr_session *session;
+
+	list_for_each_entry_rcu(session, &sessions, node)
+		if (session->id == id)
+			return session;
+	return NULL;
+}
+
+bool instr_session_knows(struct pid *tgid)
+{
+	struct instr_session *session;
+	bool knows = false;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(session, &sessions, node)
+		knows |= instr_scope_has(&session->scope, tgid);
+	rcu_read_unlock();
+	return knows;
+}
+
+struct session_space {
+	u32 session_id, space_id;
+};
+
+static void session_space_check(struct instr_space *space, void *data)
+{
+	struct session_space *found = data;
+
+	if (space->session_id == found->session_id)
+		found->space_id = space->id;
+}
+
+void instr_session_on_fork(struct task_struct *child, u32 clone_flags)
+{
+	struct instr_session *session;
+	struct instr_kin kin;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(session, &sessions, node) {
+		struct session_space of = { .session_id = session->id };
+
+		if (!instr_scope_fork(&session->scope, child, clone_flags, &kin))
+			continue;
+		instr_space_for_each(current->mm, session_space_check, &of);
+		instr_event_fork(session->id, of.space_id, &kin, clone_flags);
+	}
+	rcu_read_unlock();
+}
+
+void instr_session_on_fork_failed(u32 clone_flags, int err)
+{
+	struct instr_session *session;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(session, &sessions, node)
+		if (instr_scope_has(&session->scope, task_tgid(current)))
+			instr_event_fork_failed(session->id, clone_flags, err);
+	rcu_read_unlock();
+}
+
+/* Of what is not measured there is no space to say so. */
+static void session_check_image(struct instr_session *session, struct task_struct *task)
+{
+	if (task->mm->task_size <= 1UL << 32 && instr_scope_covers(&session->scope, task))
+		instr_event_refused_image(session->id, task, ENOEXEC);
+}
+
 void instr_session_on_exec(struct task_struct *task)
 {
 	struct instr_session *session;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(session, &sessions, node)
-		if (instr_scope_has(&session->scope, task_tgid(task)))
+		if (instr_scope_has(&session->scope, task_tgid(task))) {
 			instr_event_exec(session->id, task);
+			session_check_image(session, task);
+		}
 	rcu_read_unlock();
 }
 
@@ -214,7 +289,7 @@ void instr_session_on_exit(struct task_struct *task)
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(session, &sessions, node)
-		if (instr_scope_has_ended(&session->scope, task_tgid(task)))
+		if (instr_scope_end(&session->scope, task_tgid(task)))
 			instr_event_exit_process(session->id, task);
 	rcu_read_unlock();
 }

@@ -9,6 +9,7 @@
 
 #include "scope.h"
 
+struct instr_space;
 struct mm_struct;
 struct pid;
 
@@ -50,7 +51,20 @@ int instr_session_remove(struct instr_session *self, u32 id);
 /* Makes spaces pristine, those of @tgid or all. Under its lock. */
 void instr_session_withdraw(struct instr_session *session, struct pid *tgid);
 
-/* Tell listeners of each session whose scope holds the process. Atomic. */
+/* @space, which shows nothing any more, is none of its session's. Under the session's lock. */
+void instr_session_drop_space(struct instr_space *space);
+
+/* Under RCU; NULL: it has ended. */
+struct instr_session *instr_session_find(u32 id);
+/* Is the process in a scope, or does it descend from one that is? Atomic. */
+bool instr_session_knows(struct pid *tgid);
+
+/*
+ * Tell listeners of each session that knows the process: the current one has made a child,
+ * which has not run yet, or could not; it executes another image; it ended. Atomic.
+ */
+void instr_session_on_fork(struct task_struct *child, u32 clone_flags);
+void instr_session_on_fork_failed(u32 clone_flags, int err);
 void instr_session_on_exec(struct task_struct *task);
 void instr_session_on_exit(struct task_struct *task);
 

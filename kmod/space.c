@@ -365,7 +365,7 @@ void instr_space_show(struct instr_space *space, struct instr_overlay *overlay,
 {
 	struct space_show show = { .overlay = overlay, .edition = edition };
 
-	if (!space->detached)
+	if (!space->detached && !space->hidden)
 		space_for_each_vma(space, vma_show, &show);
 }
 
@@ -383,6 +383,34 @@ static void space_hold_views(struct instr_space *space)
 static void vma_withdraw(struct instr_view *view, struct vm_area_struct *vma, void *data)
 {
 	WRITE_ONCE(view->edition, NULL);
+}
+
+/* The only other thread sleeps, or is the caller: pages may go one by one. */
+void instr_space_hide(struct instr_space *space)
+{
+	struct instr_slab *slab;
+
+	if (space->hidden++ || space->detached)
+		return;
+	instr_pointers_restore(space);
+	space_for_each_vma(space, vma_withdraw, NULL);
+	list_for_each_entry(slab, &space->slabs, node)
+		instr_overlay_zap(slab->overlay, instr_overlay_edition(slab->overlay), NULL);
+}
+
+void instr_space_reveal(struct instr_space *space, struct list_head *overlays)
+{
+	struct instr_overlay *overlay;
+
+	if (--space->hidden || space->detached)
+		return;
+	list_for_each_entry(overlay, overlays, node) {
+		struct instr_edition *edition = instr_overlay_edition(overlay);
+
+		instr_space_show(space, overlay, edition);
+		instr_overlay_zap(overlay, edition, NULL);
+	}
+	space->unset = instr_pointers_set(space);
 }
 
 void instr_space_withdraw(struct instr_space *space)

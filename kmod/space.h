@@ -43,6 +43,8 @@ struct instr_slab {
  *	traps
  * @mm: held by mmgrab(): the address is not used again while we compare it
  * @traced: a debugger is about
+ * @exact: it is left alone while a vfork child runs in it (exact.c)
+ * @hidden: how many do; under the session's lock
  * @lock: of @views, whose readers use RCU, of additions to @slabs, of @control. Slabs stay
  *	as long as the space, and are added so that they can be read with no lock
  * @control: what the control page of each slab holds
@@ -67,6 +69,7 @@ struct instr_space {
 	struct pid *tgid;
 	char comm[TASK_COMM_LEN];
 	bool traced;
+	bool exact;
 	bool gone;
 	spinlock_t lock;
 	struct instr_control control;
@@ -76,6 +79,7 @@ struct instr_space {
 	struct list_head slabs;
 	struct list_head held;
 	bool detached;
+	u32 hidden;
 	int refused;
 	u32 private;
 	u32 unset;
@@ -105,6 +109,10 @@ bool instr_space_lives(const struct instr_space *space);
 /* Moves all views of @overlay in @space to @edition. The caller zaps. */
 void instr_space_show(struct instr_space *space, struct instr_overlay *overlay,
 		      struct instr_edition *edition);
+
+/* Views of @space show nothing for a while, pointers included; or again all that there is. */
+void instr_space_hide(struct instr_space *space);
+void instr_space_reveal(struct instr_space *space, struct list_head *overlays);
 
 /*
  * Makes @space pristine, in steps, so that many can go through each together:

@@ -21,6 +21,7 @@
 #include "frames.h"
 #include "gate.h"
 #include "overlay.h"
+#include "page.h"
 #include "pointer.h"
 #include "session.h"
 #include "space.h"
@@ -82,6 +83,7 @@ static struct instr_space *space_of(struct instr_session *session,
 	/* Either we see the debugger, the new thread, or its hook (hook.c) the space. */
 	smp_mb();
 	space->traced = space_is_traced(task);
+	space->exact = instr_scope_flags(&session->scope, space->tgid) & INSTR_ATTACH_EXACT;
 	if (space_has_many(task))
 		instr_gate_set_many(space);
 	list_add_tail(&space->node, &session->spaces);
@@ -243,6 +245,21 @@ static u32 vma_count_private(struct vm_area_struct *vma,
 	return nr;
 }
 
+/* Is a page there that would have to go? In a new mapping there is none. */
+static bool vma_shows_any(struct vm_area_struct *vma, const struct instr_edition *edition)
+{
+	u32 i;
+
+	if (!edition || !(vma->vm_flags & VM_EXEC))
+		return false;
+	for (i = instr_edition_lower(edition, vma->vm_pgoff);
+	     i < edition->nr && edition->patch[i].pgoff < vma->vm_pgoff + vma_pages(vma); i++)
+		if (instr_page_is_there(vma->vm_mm, vma->vm_start +
+			((edition->patch[i].pgoff - vma->vm_pgoff) << PAGE_SHIFT)))
+			return true;
+	return false;
+}
+
 /* Returns whether there was a mapping left that wanted it. */
 static bool space_install(struct instr_space *space, struct instr_overlay *overlay,
 			  const struct space_want *want)
@@ -251,7 +268,7 @@ static bool space_install(struct instr_space *space, struct instr_overlay *overl
 	struct instr_edition *edition = instr_overlay_edition(overlay);
 	struct vm_area_struct *vma;
 	struct instr_view *view;
-	bool installed = false;
+	bool installed = false, shows = false;
 	VMA_ITERATOR(vmi, mm, 0);
 
 	view = instr_space_find_view(space, overlay, want->ops, want->base) ?:
@@ -263,12 +280,13 @@ static bool space_install(struct instr_space *space, struct instr_overlay *overl
 		space->private += vma_count_private(vma, edition);
 		vma_start_write(vma);
 		instr_view_install(view, vma);
-		view->edition = edition;
+		view->edition = space->hidden ? NULL : edition;
+		shows |= vma_shows_any(vma, edition);
 		installed = true;
 	}
 	mmap_write_unlock(mm);
 	instr_view_drop(view);
-	if (installed)
+	if (shows)
 		instr_overlay_zap(overlay, edition, NULL);
 	return installed;
 }
@@ -333,7 +351,7 @@ int instr_takeover(struct instr_session *session, struct task_struct *task)
 		space->refused = EBUSY;
 		instr_event_refused(space, 0, EBUSY);
 	}
-	if (space)
+	if (space && !space->hidden)
 		space->unset = instr_pointers_set(space);
 	return nr;
 }

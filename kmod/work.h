@@ -8,6 +8,7 @@
 #include <linux/workqueue.h>
 
 struct file;
+struct instr_exact;
 struct instr_session;
 struct instr_space;
 struct mm_struct;
@@ -30,6 +31,7 @@ struct instr_work {
 	struct instr_space *space;
 	unsigned long fs_base;
 	unsigned long frames;
+	struct instr_exact *exact;
 };
 
 /* For work in the address space of a target, which may make it wait. */

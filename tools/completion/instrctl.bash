@@ -9,7 +9,7 @@ _instrctl_verbs()
 
 _instrctl_options()
 {
-	instrctl help "$1" 2>/dev/null | grep -oE '^  -[a-zA-Z], --[a-z]+' | grep -oE -- '--?[a-zA-Z]+'
+	instrctl help "$1" 2>/dev/null | grep -oE '^  (-[a-zA-Z], )?--[a-z-]+' | grep -oE -- '--?[a-zA-Z][a-z-]*'
 }
 
 _instrctl_sessions()
@@ -20,7 +20,7 @@ _instrctl_sessions()
 _instrctl_values()
 {
 	case $1 in
-	show)	echo sessions overlays spaces ;;
+	show)	echo sessions overlays spaces processes ;;
 	help)	_instrctl_verbs ;;
 	remove)	_instrctl_sessions ;;
 	esac

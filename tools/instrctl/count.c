@@ -117,12 +117,13 @@ static int check_clock(struct count *count, struct instr_err *err)
 	return instr_hint(err, -EOPNOTSUPP, "it takes a time stamp counter that is stable, and the FSGSBASE instructions");
 }
 
-int count_prepare(struct count *count, struct targets *targets, struct instr_err *err)
+int count_prepare(struct count *count, struct targets *targets, uint32_t flags,
+		  struct instr_err *err)
 {
 	int code;
 
 	*count = (struct count) { .pidfd = -1, .run.pidfd = -1, .run.control = -1,
-				  .signals.fd = -1 };
+				  .signals.fd = -1, .flags = flags };
 	code = instr_dev_open(&count->dev, err);
 	if (!code && targets->goal.measure == INSTR_TIMES)
 		code = check_clock(count, err);
@@ -144,7 +145,7 @@ static int attach(struct count *count, uint32_t flags, struct instr_err *err)
 	int code = instr_watch_open(instr_dev_session_id(count->dev), &count->watch, err);
 
 	if (!code)
-		code = instr_dev_attach(count->dev, count->pid, flags, &views, err);
+		code = instr_dev_attach(count->dev, count->pid, count->flags | flags, &views, err);
 	if (code)
 		return code;
 	count->attached = true;
@@ -218,21 +219,32 @@ static int poll_time(double deadline)
 	return left > LOOK_EVERY_MS ? LOOK_EVERY_MS : left < 0 ? 0 : left;
 }
 
-enum count_stop count_wait(struct count *count, double timeout)
+static bool has_gone(struct count *count)
+{
+	uint64_t nr;
+
+	return read(instr_watch_gone_fd(count->watch), &nr, sizeof(nr)) == sizeof(nr);
+}
+
+enum count_stop count_wait(struct count *count, double timeout, void (*on_gone)(void *arg),
+			   void *arg)
 {
 	double deadline = timeout ? now() + timeout : 0;
 	struct pollfd fds[] = {
 		{ .fd = count->pidfd, .events = POLLIN },
 		{ .fd = count->signals.fd, .events = POLLIN },
+		{ .fd = instr_watch_gone_fd(count->watch), .events = POLLIN },
 	};
 
 	for (;;) {
-		int nr = poll(fds, 2, count->argv && !deadline ? -1 : poll_time(deadline));
+		int nr = poll(fds, 3, count->argv && !deadline ? -1 : poll_time(deadline));
 
 		if (fds[0].revents & POLLIN)
 			return COUNT_ENDED;
 		if (nr > 0 && is_told(count))
 			return COUNT_TOLD;
+		if (nr > 0 && has_gone(count) && on_gone)
+			on_gone(arg);
 		if (deadline && now() >= deadline)
 			return COUNT_TIMEOUT;
 		if (!count->argv && is_removed(count))
@@ -247,7 +259,7 @@ void count_end(struct count *count)
 	if (!count->attached)
 		return;
 	/* Fails if the process is not there any more, or the session is not: so be it. */
-	instr_dev_detach(count->dev, count->pid, NULL);
+	instr_dev_detach(count->dev, count->flags & INSTR_ATTACH_FOLLOW ? 0 : count->pid, NULL);
 	count->attached = false;
 	count->seconds = now() - count->seconds;
 	instr_watch_settle(count->watch);

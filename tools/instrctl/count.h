@@ -27,6 +27,7 @@ struct count {
 	pid_t pid;
 	int pidfd;
 
+	uint32_t flags;		/* INSTR_ATTACH_*, of who is attached */
 	bool attached;
 	double seconds;
 	uint32_t tsc_khz;	/* where functions are timed */
@@ -39,7 +40,9 @@ enum count_stop {
 	COUNT_REMOVED,		/* somebody removed the session */
 };
 
-int count_prepare(struct count *count, struct targets *targets, struct instr_err *err);
+/* @flags: INSTR_ATTACH_*, but for INSTR_ATTACH_ON_EXEC. */
+int count_prepare(struct count *count, struct targets *targets, uint32_t flags,
+		  struct instr_err *err);
 
 /* Counts in a process that runs. */
 int count_begin_pid(struct count *count, pid_t pid, struct instr_err *err);
@@ -50,8 +53,12 @@ int count_begin_pid(struct count *count, pid_t pid, struct instr_err *err);
 int count_begin_command(struct count *count, char *const *argv, int *status,
 			struct instr_err *err);
 
-/* @timeout: seconds from the beginning of this call; 0: for ever. */
-enum count_stop count_wait(struct count *count, double timeout);
+/*
+ * @timeout: seconds from the beginning of this call; 0: for ever. Whenever address spaces
+ * have ended meanwhile @on_gone is called, if it is not NULL.
+ */
+enum count_stop count_wait(struct count *count, double timeout, void (*on_gone)(void *arg),
+			   void *arg);
 void count_end(struct count *count);
 /* The status of the program, as of wait(2), once it has ended. */
 int count_status(struct count *count);

@@ -96,19 +96,6 @@ void latency_cells(struct instr_table *table, const struct result_times *times, 
 	}
 }
 
-/* Of all spaces: how often it was left by @exit. */
-static uint64_t count_exits(const struct result *result, size_t number, enum instr_exit exit)
-{
-	uint64_t nr = 0;
-
-	for (size_t i = 0; i < result->nr; i++) {
-		const struct result_times *times = result->space[i].times[number];
-
-		nr += times ? times->times.exits[exit] : 0;
-	}
-	return nr;
-}
-
 /* Functions that were left by @exit. */
 struct left {
 	uint64_t calls;
@@ -124,7 +111,7 @@ static struct left find_left(const struct targets *targets, const struct result 
 
 	for (size_t i = 0; i < targets->nr; i++)
 		for (size_t j = 0; j < targets->target[i].nr; j++) {
-			uint64_t nr = count_exits(result, targets->target[i].first + j, exit);
+			uint64_t nr = result_exits(result, targets->target[i].first + j, exit);
 
 			if (!nr)
 				continue;

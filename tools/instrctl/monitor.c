@@ -26,8 +26,14 @@ const char help_monitor[] =
 	"\n"
 	"  attach   counting began in it         exec     it runs another image\n"
 	"  detach   it runs unchanged again      exit     it ended\n"
-	"  fork     it made a child              gone     its memory ended\n"
-	"  refused  a mapping was left alone\n"
+	"  fork     it made a child, which has   gone     its memory ended\n"
+	"           not run yet                  refused  a mapping, or a program, was\n"
+	"  no fork  it could not                          left alone\n"
+	"\n"
+	"Children, and theirs, are told of whether they are followed or not. A child is\n"
+	"shown with how it was made: fork; vfork, also of posix_spawn(3), where its parent\n"
+	"waits; clone, where it shares its parent's memory for good; and whether it is\n"
+	"counted in. With -j, pid and start are together no other process's, ever.\n"
 	"\n"
 	"  -j, --json         print one line of JSON for each\n"
 	"  -n, --count COUNT  end after so many events\n";
@@ -58,12 +64,16 @@ static void print_text(const struct instr_message *msg)
 	       msg->time / 1000 % 1000000, instr_event_name(msg->event, name, sizeof(name)),
 	       msg->session_id, msg->pid, comm);
 	if (instr_message_has(msg, INSTR_A_CHILD))
-		printf("\tchild %u%s", msg->child,
-		       msg->clone_flags & INSTR_CLONE_VM ? " (same memory)" : "");
+		printf("\tchild %u (%s%s)", msg->child, instr_clone_name(msg->clone_flags),
+		       msg->measured ? ", counted" : "");
 	if (instr_message_has(msg, INSTR_A_STATUS))
 		print_status(msg->status);
-	if (instr_message_has(msg, INSTR_A_ERRNO))
+	if (msg->event == INSTR_EVENT_FORK_FAILED)
+		printf("\t%s: %s", instr_clone_name(msg->clone_flags), strerror(msg->error));
+	else if (instr_message_has(msg, INSTR_A_OVERLAY_ID))
 		printf("\toverlay %u: %s", msg->overlay_id, strerror(msg->error));
+	else if (instr_message_has(msg, INSTR_A_ERRNO))
+		printf("\t%s", strerror(msg->error));
 	putchar('\n');
 }
 
@@ -83,6 +93,7 @@ static void print_json(const struct instr_message *msg)
 		{ INSTR_A_TID, "tid", offsetof(struct instr_message, tid) },
 		{ INSTR_A_CHILD, "child", offsetof(struct instr_message, child) },
 		{ INSTR_A_CLONE_FLAGS, "clone_flags", offsetof(struct instr_message, clone_flags) },
+		{ INSTR_A_MEASURED, "counted", offsetof(struct instr_message, measured) },
 		{ INSTR_A_ERRNO, "errno", offsetof(struct instr_message, error) },
 		{ INSTR_A_STATUS, "status", offsetof(struct instr_message, status) },
 	};
@@ -91,6 +102,8 @@ static void print_json(const struct instr_message *msg)
 
 	json_add_number(top, "time", msg->time);
 	json_add_text(top, "event", instr_event_name(msg->event, name, sizeof(name)));
+	if (instr_message_has(msg, INSTR_A_START))
+		json_add_number(top, "start", msg->start);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (instr_message_has(msg, numbers[i].attr))
 			json_add_number(top, numbers[i].key,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "duration.h"
 #include "json.h"
 #include "latency.h"
 #include "libinstr/table.h"
@@ -112,7 +113,7 @@ static struct instr_table *create_table(const struct report *report)
 	};
 	enum instr_measure measure = report->targets->goal.measure;
 	struct instr_table *table = instr_table_create(heads[measure].nr -
-						       (report->result->nr_active < 2),
+						       !rows_by_space(report->result),
 						       heads[measure].head);
 
 	if (!table)
@@ -189,11 +190,30 @@ static void print_spaces(const struct result *result, FILE *out)
 		fprintf(out, "the program mapped none of the files\n");
 }
 
+/* Images that follow each other in one process are neighbours only by chance. */
+static size_t count_processes(const struct result *result)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < result->nr; i++) {
+		size_t same = 0;
+
+		while (same < i && (result->space[same].pid != result->space[i].pid ||
+				    !result->space[same].active))
+			same++;
+		nr += result->space[i].active && same == i;
+	}
+	return nr;
+}
+
 static void print_children(const struct report *report, FILE *out)
 {
 	struct children children = count_children(report, 0);
 
-	if (children.forks)
+	if (report->result->together)
+		fprintf(out, "counted in %zu process%s\n", count_processes(report->result),
+			plural(count_processes(report->result), "", "es"));
+	else if (children.forks)
 		fprintf(out, "%lu child%s ran on the file's own text, not counted\n",
 			children.forks, plural(children.forks, "", "ren"));
 	if (children.vforks)
@@ -276,6 +296,38 @@ static void add_refused(struct json_object *top, const struct targets *targets)
 	}
 }
 
+static void add_count(struct json_object *counts, const struct report *report,
+		      const struct target *target, size_t i, const struct result_count *count)
+{
+	struct instr_place_info place = target_place(target, i);
+	struct json_object *row = json_append(counts);
+
+	json_add_text(row, "function", place.name);
+	json_add_text(row, "file", target->name);
+	json_add_number(row, "at", place.at);
+	json_add_number(row, "calls", count->calls);
+	if (report->targets->goal.measure != INSTR_TIMES)
+		return;
+	json_add_number(row, "total_ns", duration_ns(count->total, report->result->tsc_khz));
+	json_add_number(row, "self_ns", duration_ns(count->self, report->result->tsc_khz));
+}
+
+/* What one process called. */
+static void add_counts(struct json_object *process, const struct report *report,
+		       const struct result_space *space)
+{
+	struct json_object *counts = json_add_array(process, "functions");
+	const struct target *target = report->targets->target;
+
+	for (size_t i = 0; i < space->nr; i++) {
+		const struct result_count *count = &space->count[i];
+
+		while (count->number >= target->first + target->nr)
+			target++;
+		add_count(counts, report, target, count->number - target->first, count);
+	}
+}
+
 static void add_processes(struct json_object *top, const struct report *report)
 {
 	struct json_object *processes = json_add_array(top, "processes");
@@ -295,6 +347,8 @@ static void add_processes(struct json_object *top, const struct report *report)
 		json_add_number(row, "unset_pointers", space->unset);
 		if (report->targets->goal.measure == INSTR_TIMES)
 			latency_json_process(row, space);
+		if (report->result->together)
+			add_counts(row, report, space);
 	}
 }
 

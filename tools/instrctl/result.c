@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libinstr/array.h"
 #include "measure.h"
 #include "say.h"
 
@@ -51,19 +52,70 @@ static int read_times(struct count *count, const struct targets *targets,
 	return code;
 }
 
+/* ---- a space, once it has been read ------------------------------------------ */
+
+static struct result_times *take_times(struct result_space *space, size_t number)
+{
+	struct result_times *times = space->times ? space->times[number] : NULL;
+
+	if (times)
+		space->times[number] = NULL;
+	return times;
+}
+
+static void add_together(struct result *result, size_t number, struct result_times *times)
+{
+	struct result_times *sum = result->times[number];
+
+	if (!sum) {
+		result->times[number] = times;
+		return;
+	}
+	instr_times_merge(&sum->times, &times->times);
+	sum->finished += times->finished;
+	free(times);
+}
+
+static void add_count(struct result *result, struct result_space *space, size_t number)
+{
+	struct result_times *times = take_times(space, number);
+	struct result_count count = {
+		.number = number,
+		.calls = space->calls[number],
+		.total = times ? times->times.total : 0,
+		.self = times ? times->times.self : 0,
+		.times = result->together ? NULL : times,
+	};
+
+	if (!ARRAY_PUSH(space->count, space->nr, count))
+		out_of_memory();
+	if (times && result->together)
+		add_together(result, number, times);
+}
+
+/* Most functions are never called. */
+static void pack(struct result *result, struct result_space *space)
+{
+	for (size_t i = 0; i < result->nr_numbers; i++)
+		if (space->calls[i] || (space->times && space->times[i]))
+			add_count(result, space, i);
+	space->active |= space->nr != 0;
+	result->nr_active += space->active;
+	free(space->calls);
+	free(space->times);
+	space->calls = NULL;
+	space->times = NULL;
+}
+
 static int read_space(struct count *count, const struct targets *targets,
 		      struct result_space *space, bool execed, struct instr_err *err)
 {
-	int code;
-
-	space->calls = calloc(targets->nr_sites, sizeof(*space->calls));
+	space->calls = calloc(targets->nr_sites + 1, sizeof(*space->calls));
 	if (!space->calls)
 		out_of_memory();
-	code = targets->goal.measure != INSTR_CALLS ? read_times(count, targets, space, execed, err) :
-				read_counters(count, targets, space, err);
-	for (size_t i = 0; i < targets->nr_sites; i++)
-		space->active |= space->calls[i] != 0;
-	return code;
+	return targets->goal.measure != INSTR_CALLS ?
+	       read_times(count, targets, space, execed, err) :
+	       read_counters(count, targets, space, err);
 }
 
 static struct result_space *add_space(struct result *result, struct count *count,
@@ -77,7 +129,7 @@ static struct result_space *add_space(struct result *result, struct count *count
 	space = &result->space[result->nr++];
 	*space = (struct result_space) {
 		.id = next->space_id,
-		/* A process that ended has none; children are never counted in. */
+		/* In another pid namespace. */
 		.pid = next->out_pid ?: count->pid,
 		.refused = next->out_refused,
 		.private_pages = next->out_private,
@@ -88,39 +140,127 @@ static struct result_space *add_space(struct result *result, struct count *count
 	return space;
 }
 
-int result_read(struct count *count, const struct targets *targets, struct result *ret,
-		struct instr_err *err)
+static int add_read(struct result *result, struct count *count, const struct targets *targets,
+		    const struct instr_space_next *next, struct instr_err *err)
+{
+	struct result_space *space = add_space(result, count, next);
+	int code = read_space(count, targets, space, next->out_exec, err);
+
+	pack(result, space);
+	return code;
+}
+
+/* ---- all of them ------------------------------------------------------------- */
+
+void result_begin(struct result *result, const struct count *count,
+		  const struct targets *targets)
+{
+	*result = (struct result) {
+		.tsc_khz = count->tsc_khz,
+		.nr_numbers = targets->nr_sites,
+		.together = count->flags & INSTR_ATTACH_FOLLOW,
+	};
+	if (!result->together)
+		return;
+	result->times = calloc(targets->nr_sites + 1, sizeof(*result->times));
+	if (!result->times)
+		out_of_memory();
+}
+
+/* What can be forgotten will not change any more: it is read before, and then once. */
+static int collect(struct result *result, struct count *count, const struct targets *targets,
+		   const struct instr_space_next *next, struct instr_err *err)
+{
+	int code = add_read(result, count, targets, next, err);
+
+	return code ?: instr_dev_space_forget(count->dev, next->space_id, err);
+}
+
+int result_collect(struct result *result, struct count *count, const struct targets *targets,
+		   struct instr_err *err)
 {
 	struct instr_space_next next = { 0 };
 	int code;
 
-	*ret = (struct result) { .tsc_khz = count->tsc_khz, .nr_numbers = targets->nr_sites };
 	while ((code = instr_dev_space_next(count->dev, &next, err)) > 0) {
-		struct result_space *space = add_space(ret, count, &next);
-
-		code = read_space(count, targets, space, next.out_exec, err);
-		if (code)
+		if (next.out_gone)
+			code = collect(result, count, targets, &next, err);
+		if (code < 0)
 			break;
-		ret->nr_active += space->active;
 	}
-	if (code)
-		result_free(ret);
 	return code;
 }
 
-static void free_times(const struct result *result, struct result_times **times)
+static int compare_spaces(const void *a, const void *b)
 {
-	for (size_t i = 0; i < result->nr_numbers && times; i++)
-		free(times[i]);
-	free(times);
+	const struct result_space *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+int result_finish(struct result *result, struct count *count, const struct targets *targets,
+		  struct instr_err *err)
+{
+	struct instr_space_next next = { 0 };
+	int code;
+
+	while ((code = instr_dev_space_next(count->dev, &next, err)) > 0) {
+		code = add_read(result, count, targets, &next, err);
+		if (code)
+			break;
+	}
+	if (result->nr)
+		qsort(result->space, result->nr, sizeof(*result->space), compare_spaces);
+	return code;
 }
 
 void result_free(struct result *result)
 {
 	for (size_t i = 0; i < result->nr; i++) {
-		free(result->space[i].calls);
-		free_times(result, result->space[i].times);
+		for (size_t j = 0; j < result->space[i].nr; j++)
+			free(result->space[i].count[j].times);
+		free(result->space[i].count);
 	}
+	for (size_t i = 0; i < result->nr_numbers && result->times; i++)
+		free(result->times[i]);
+	free(result->times);
 	free(result->space);
 	*result = (struct result) { 0 };
+}
+
+/* ---- asking it --------------------------------------------------------------- */
+
+const struct result_count *result_count(const struct result_space *space, size_t number)
+{
+	size_t at = ARRAY_LOWER(space->count, space->nr, .number, number);
+
+	return at < space->nr && space->count[at].number == number ? &space->count[at] : NULL;
+}
+
+const struct result_times *result_times(const struct result *result, size_t number)
+{
+	const struct result_times *times = NULL;
+
+	if (result->together)
+		return result->times[number];
+	for (size_t i = 0; i < result->nr && !times; i++) {
+		const struct result_count *count = result_count(&result->space[i], number);
+
+		times = count ? count->times : NULL;
+	}
+	return times;
+}
+
+uint64_t result_exits(const struct result *result, size_t number, enum instr_exit exit)
+{
+	uint64_t nr = 0;
+
+	if (result->together)
+		return result->times[number] ? result->times[number]->times.exits[exit] : 0;
+	for (size_t i = 0; i < result->nr; i++) {
+		const struct result_count *count = result_count(&result->space[i], number);
+
+		nr += count && count->times ? count->times->times.exits[exit] : 0;
+	}
+	return nr;
 }

@@ -12,7 +12,15 @@ struct result_times {
 	uint64_t finished;	/* calls that have a part in the times */
 };
 
-/* The program in one of its images; a new one begins with each exec. */
+/* Calls of one site in one space; there are some. */
+struct result_count {
+	size_t number;		/* of the site among all targets' */
+	uint64_t calls;
+	uint64_t total, self;	/* ticks */
+	struct result_times *times;	/* NULL: nothing is timed, or only together */
+};
+
+/* A process in one of its images; a new one begins with each exec. */
 struct result_space {
 	uint32_t id;
 	pid_t pid;
@@ -21,27 +29,49 @@ struct result_space {
 	uint32_t private_pages;
 	unsigned int unset;		/* pointers that lead where they did */
 	bool active;		/* something of it was, or could be, counted */
-	uint64_t *calls;	/* by the number of the site among all targets' */
+	size_t nr;
+	struct result_count *count;	/* by ascending number */
 
 	/* Where functions are timed: */
-	struct result_times **times;	/* the same; NULL: not called */
 	uint64_t missed;	/* calls that could not be timed, if that is known */
 	bool missed_known;
 	uint64_t lookups;	/* unwinders that asked about code of a slab */
 	size_t looked_up;	/* functions that they asked about */
+
+	/* While it is read, by number: */
+	uint64_t *calls;
+	struct result_times **times;	/* NULL: not called */
 };
 
+/*
+ * @together: of many processes, which come and go; times of theirs are added up, as each
+ * one's take too much memory.
+ */
 struct result {
+	bool together;
 	size_t nr;
-	struct result_space *space;
+	struct result_space *space;	/* by ascending id */
 	size_t nr_numbers;	/* of sites */
 	size_t nr_active;
+	struct result_times **times;	/* @together: by number; NULL: none */
 	uint32_t tsc_khz;	/* ticks of a millisecond */
 };
 
-/* Only once, when counting has ended. */
-int result_read(struct count *count, const struct targets *targets, struct result *ret,
-		struct instr_err *err);
+void result_begin(struct result *result, const struct count *count,
+		  const struct targets *targets);
+/* Reads spaces that have ended, which the module then forgets. */
+int result_collect(struct result *result, struct count *count, const struct targets *targets,
+		   struct instr_err *err);
+/* Reads what is left, once counting has ended. */
+int result_finish(struct result *result, struct count *count, const struct targets *targets,
+		  struct instr_err *err);
 void result_free(struct result *result);
+
+/* What @space has of the site with that number; NULL: it was not called. */
+const struct result_count *result_count(const struct result_space *space, size_t number);
+/* In all spaces, of which not more than one has some of its own; NULL: there are none. */
+const struct result_times *result_times(const struct result *result, size_t number);
+/* In all spaces: how often it was left by @exit. */
+uint64_t result_exits(const struct result *result, size_t number, enum instr_exit exit);
 
 #endif

@@ -10,52 +10,51 @@
 
 #include "say.h"
 
-static uint64_t sum(const struct result *result, size_t site)
+bool rows_by_space(const struct result *result)
+{
+	return !result->together && result->nr_active > 1;
+}
+
+static uint64_t calls_in(const struct result_space *space, size_t number)
+{
+	const struct result_count *count = result_count(space, number);
+
+	return count ? count->calls : 0;
+}
+
+static uint64_t sum(const struct result *result, size_t number)
 {
 	uint64_t calls = 0;
 
 	for (size_t i = 0; i < result->nr; i++)
-		calls += result->space[i].calls[site];
+		calls += calls_in(&result->space[i], number);
 	return calls;
-}
-
-static const struct result_times *times_of(const struct result_space *space, size_t site)
-{
-	return space->times ? space->times[site] : NULL;
-}
-
-/* If there are several not more than one is active, and has times. */
-static const struct result_times *only_times(const struct result *result, size_t site)
-{
-	const struct result_times *times = NULL;
-
-	for (size_t i = 0; i < result->nr && !times; i++)
-		times = times_of(&result->space[i], site);
-	return times;
 }
 
 static void add_rows(const struct result *result, const struct target *target, size_t i,
 		     struct rows *rows)
 {
-	size_t site = target->first + i;
+	size_t number = target->first + i;
 	struct row row = {
-		.calls = sum(result, site),
+		.calls = sum(result, number),
 		.target = target,
 		.place = target_place(target, i),
 	};
 
 	rows->uncalled += row.calls == 0;
-	if (result->nr_active < 2) {
-		row.times = only_times(result, site);
+	if (!rows_by_space(result)) {
+		row.times = result_times(result, number);
 		rows->row[rows->nr++] = row;
 		return;
 	}
 	for (size_t j = 0; j < result->nr; j++) {
+		const struct result_count *count = result_count(&result->space[j], number);
+
 		if (!result->space[j].active)
 			continue;
 		row.space = &result->space[j];
-		row.calls = row.space->calls[site];
-		row.times = times_of(row.space, site);
+		row.calls = count ? count->calls : 0;
+		row.times = count ? count->times : NULL;
 		rows->row[rows->nr++] = row;
 	}
 }
@@ -86,7 +85,7 @@ static int compare(const void *a, const void *b)
 void rows_create(const struct targets *targets, const struct result *result,
 		 struct rows *ret)
 {
-	size_t rows_each = result->nr_active ?: 1;
+	size_t rows_each = rows_by_space(result) ? result->nr_active : 1;
 
 	*ret = (struct rows) { 0 };
 	ret->row = calloc(targets->nr_sites * rows_each, sizeof(*ret->row));

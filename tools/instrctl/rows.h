@@ -24,6 +24,9 @@ struct rows {
 	size_t uncalled;	/* functions, whatever the spaces */
 };
 
+/* Does each space have rows of its own? */
+bool rows_by_space(const struct result *result);
+
 void rows_create(const struct targets *targets, const struct result *result,
 		 struct rows *ret);
 void rows_destroy(struct rows *rows);

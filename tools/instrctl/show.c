@@ -14,13 +14,16 @@
 #include "libinstr/event.h"
 #include "libinstr/table.h"
 #include "say.h"
+#include "tree.h"
 
 const char help_show[] =
 	"Prints what is instrumented now, by all users. Without a word: all of it.\n"
 	"\n"
-	"  sessions  who instruments: the owners\n"
-	"  overlays  what is changed: the files\n"
-	"  spaces    where: the programs\n"
+	"  sessions   who instruments: the owners\n"
+	"  overlays   what is changed: the files\n"
+	"  spaces     where: the programs\n"
+	"  processes  and who is whose child: those that were attached, and all that come\n"
+	"             from them, each below who made it\n"
 	"\n"
 	"  -j, --json  print one line of JSON\n"
 	"\n"
@@ -28,7 +31,7 @@ const char help_show[] =
 
 /* ---- columns: attributes of a dump's messages ------------------------------ */
 
-enum kind { NUMBER, TEXT, YES_NO, ERRNO, SIGNED };
+enum kind { NUMBER, TEXT, YES_NO, ERRNO, SIGNED, CLONE };
 
 struct column {
 	const char *head;	/* of the table; '>' in front of numbers */
@@ -79,6 +82,15 @@ static const struct subject {
 		COLUMN("refused", "refused", ERRNO, error),
 		COLUMN("program", "comm", TEXT, comm),
 	} },
+	{ "processes", INSTR_CMD_PROCESS_GET, 7, {
+		COLUMN(">session", "session", NUMBER, session_id),
+		COLUMN(">pid", "pid", NUMBER, pid),
+		COLUMN(">parent", "parent", NUMBER, parent),
+		COLUMN("made by", "made_by", CLONE, clone_flags),
+		COLUMN("counted", "counted", YES_NO, measured),
+		COLUMN(">start", "start", NUMBER, start),
+		COLUMN("program", "comm", TEXT, comm),
+	} },
 };
 
 #define NR_SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))
@@ -97,16 +109,25 @@ static const char *column_text(const struct column *column, const struct instr_m
 	return (const char *)msg + column->at;
 }
 
+/* Whoever was attached was made by nobody that we know. */
+static const char *made_by(const struct instr_message *msg)
+{
+	return msg->parent ? instr_clone_name(msg->clone_flags) : "";
+}
+
 /* ---- text ------------------------------------------------------------------ */
 
 static void add_cell(struct instr_table *table, const struct column *column,
-		     const struct instr_message *msg)
+		     const struct instr_message *msg, unsigned int indent)
 {
 	uint64_t number = column_number(column, msg);
 
 	switch (column->kind) {
 	case TEXT:
-		instr_table_cell(table, "%s", column_text(column, msg));
+		instr_table_cell(table, "%*s%s", (int)indent, "", column_text(column, msg));
+		break;
+	case CLONE:
+		instr_table_cell(table, "%s", msg->parent ? made_by(msg) : "-");
 		break;
 	case YES_NO:
 		instr_table_cell(table, "%s", number ? "yes" : "no");
@@ -123,8 +144,14 @@ static void add_cell(struct instr_table *table, const struct column *column,
 	}
 }
 
+/* The names of a tree's processes are indented on a terminal; elsewhere there is "parent". */
+static unsigned int indent_of(const unsigned int *depth, size_t i)
+{
+	return depth && instr_is_terminal(stdout) ? 2 * depth[i] : 0;
+}
+
 static void print_table(const struct subject *subject, const struct instr_message *msg,
-			size_t nr)
+			size_t nr, const unsigned int *depth)
 {
 	const char *heads[COLUMNS_MAX];
 	struct instr_table *table;
@@ -136,7 +163,7 @@ static void print_table(const struct subject *subject, const struct instr_messag
 		out_of_memory();
 	for (size_t i = 0; i < nr; i++)
 		for (size_t j = 0; j < subject->nr; j++)
-			add_cell(table, &subject->column[j], &msg[i]);
+			add_cell(table, &subject->column[j], &msg[i], indent_of(depth, i));
 	if (instr_table_print(table, stdout))
 		out_of_memory();
 	instr_table_destroy(table);
@@ -152,6 +179,9 @@ static void add_member(struct json_object *row, const struct column *column,
 	switch (column->kind) {
 	case TEXT:
 		json_add_text(row, column->key, column_text(column, msg));
+		break;
+	case CLONE:
+		json_add_text(row, column->key, made_by(msg));
 		break;
 	case YES_NO:
 		json_add_bool(row, column->key, number != 0);
@@ -186,16 +216,20 @@ static void add_rows(struct json_object *top, const struct subject *subject,
 static int show_subject(struct instr_netlink *nl, const struct subject *subject,
 			struct json_object *top, struct instr_err *err)
 {
+	unsigned int *depth = NULL;
 	struct instr_message *msg;
 	size_t nr;
 	int code = instr_netlink_dump(nl, subject->cmd, &msg, &nr, err);
 
 	if (code)
 		return code;
+	if (subject->cmd == INSTR_CMD_PROCESS_GET)
+		depth = tree_order(msg, nr);
 	if (top)
 		add_rows(top, subject, msg, nr);
 	else
-		print_table(subject, msg, nr);
+		print_table(subject, msg, nr, depth);
+	free(depth);
 	free(msg);
 	return 0;
 }
@@ -264,7 +298,7 @@ int cmd_show(int argc, char **argv)
 	if (argc - optind > 1)
 		return usage_error("%s: one word is enough", argv[optind + 1]);
 	if (optind < argc && !is_subject(argv[optind]))
-		return usage_error("%s: not one of sessions, overlays, spaces", argv[optind]);
+		return usage_error("%s: not one of sessions, overlays, spaces, processes", argv[optind]);
 
 	if (instr_netlink_open(&nl, &err))
 		return say_error(&err, EXIT_NO);

@@ -20,7 +20,7 @@ const char help_stat[] =
 	"Counts the calls of functions, each one of them, in the process PID until it ends\n"
 	"or this is interrupted, or in CMD from its first instruction to its end. The\n"
 	"files are not changed, and nobody else's calls are counted; children of the\n"
-	"program run unchanged.\n"
+	"program run unchanged, unless they are followed.\n"
 	"\n"
 	"  -f, --function GLOB       functions of the program's own file (of a script: its\n"
 	"                            interpreter); NAME+OFFSET, 0xADDR: an instruction\n"
@@ -35,6 +35,13 @@ const char help_stat[] =
 	"                            instructions that do it; slot, by another return\n"
 	"                            address; auto: by return where that is possible\n"
 	"  -p, --pid PID             count in a process that runs\n"
+	"  --children WHICH          pristine: children are not counted; follow: what it\n"
+	"                            forks is, and what that forks, each by itself (-j),\n"
+	"                            until they execute another program\n"
+	"  --follow-exec             and what they execute, all that maps the files\n"
+	"  --vfork HOW               what a vfork child finds in the memory it shares with\n"
+	"                            its parent: shared, the same, and it is not counted;\n"
+	"                            exact, if there is no other thread: the files' own text\n"
 	"  -t, --timeout SECONDS     stop counting then; CMD goes on\n"
 	"  -a, --all                 rows also for functions that were not called\n"
 	"  -j, --json                print one line of JSON, with all functions\n"
@@ -59,6 +66,7 @@ struct stat_options {
 	double timeout;		/* seconds; 0: none */
 	const char *output;
 	struct goal goal;
+	uint32_t flags;		/* INSTR_ATTACH_* */
 	bool json, all;
 };
 
@@ -74,18 +82,44 @@ static double parse_seconds(const char *text)
 	return seconds;
 }
 
+/* Options with no letter. */
+enum { OPT_CHILDREN = OPT_EXIT_VALUE + 1, OPT_FOLLOW_EXEC, OPT_VFORK };
+
+static void parse_children(const char *text, uint32_t *flags)
+{
+	if (!strcmp(text, "follow"))
+		*flags |= INSTR_ATTACH_FOLLOW;
+	else if (!strcmp(text, "pristine"))
+		*flags &= ~INSTR_ATTACH_FOLLOW;
+	else
+		exit(usage_error("--children %s: pristine or follow?", text));
+}
+
+static void parse_vfork(const char *text, uint32_t *flags)
+{
+	if (!strcmp(text, "exact"))
+		*flags |= INSTR_ATTACH_EXACT;
+	else if (!strcmp(text, "shared"))
+		*flags &= ~INSTR_ATTACH_EXACT;
+	else
+		exit(usage_error("--vfork %s: shared or exact?", text));
+}
+
 static void parse_options(int argc, char **argv, struct stat_options *options)
 {
 	static const struct option longs[] = {
 		{ "all", no_argument, NULL, 'a' },
+		{ "children", required_argument, NULL, OPT_CHILDREN },
 		OPT_EXIT,
 		{ "exits", no_argument, NULL, 'x' },
+		{ "follow-exec", no_argument, NULL, OPT_FOLLOW_EXEC },
 		{ "function", required_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "pid", required_argument, NULL, 'p' },
 		{ "time", no_argument, NULL, 'T' },
 		{ "timeout", required_argument, NULL, 't' },
+		{ "vfork", required_argument, NULL, OPT_VFORK },
 		OPT_COMMON
 	};
 	int option;
@@ -95,8 +129,17 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 		case 'a':
 			options->all = true;
 			break;
+		case OPT_CHILDREN:
+			parse_children(optarg, &options->flags);
+			break;
 		case OPT_EXIT_VALUE:
 			options->goal.way = opt_exit(optarg);
+			break;
+		case OPT_FOLLOW_EXEC:
+			options->flags |= INSTR_ATTACH_FOLLOW_EXEC;
+			break;
+		case OPT_VFORK:
+			parse_vfork(optarg, &options->flags);
 			break;
 		case 'f':
 			patterns_add(&options->patterns, optarg);
@@ -133,6 +176,8 @@ static int check_options(const struct stat_options *options)
 		return usage_error("-p PID and a CMD: choose one");
 	if (options->goal.way && options->goal.measure == INSTR_CALLS)
 		return usage_error("--exit: only with --time or --exits");
+	if ((options->flags & INSTR_ATTACH_FOLLOW_EXEC) && !(options->flags & INSTR_ATTACH_FOLLOW))
+		return usage_error("--follow-exec: only with --children=follow");
 	return EXIT_DONE;
 }
 
@@ -180,13 +225,13 @@ static int prepare(struct count *count, const struct stat_options *options,
 		   struct targets *targets, int *status, struct instr_err *err)
 {
 	const struct goal by_return = { options->goal.measure, INSTR_WAY_RETURN };
-	int code = count_prepare(count, targets, err);
+	int code = count_prepare(count, targets, options->flags, err);
 
 	if (code != -ENOTUNIQ || options->goal.way != INSTR_WAY_AUTO)
 		return code;
 	targets_destroy(targets);
 	code = find_targets(options, by_return, targets, status, err);
-	return code ?: count_prepare(count, targets, err);
+	return code ?: count_prepare(count, targets, options->flags, err);
 }
 
 static int begin(struct count *count, const struct stat_options *options,
@@ -214,6 +259,23 @@ static void print_report(const struct stat_options *options, const struct report
 		report_text(report, out);
 }
 
+struct collection {
+	struct result *result;
+	struct count *count;
+	const struct targets *targets;
+	int code;
+	struct instr_err err;
+};
+
+static void on_gone(void *arg)
+{
+	struct collection *collection = arg;
+
+	if (!collection->code)
+		collection->code = result_collect(collection->result, collection->count,
+						  collection->targets, &collection->err);
+}
+
 /* The program that we started goes on when counting stops before it. */
 static int finish(struct count *count, const struct stat_options *options,
 		  const struct targets *targets, FILE *out, int *program)
@@ -223,25 +285,28 @@ static int finish(struct count *count, const struct stat_options *options,
 		.watch = count->watch,
 		.all = options->all,
 	};
-	struct instr_err err = { 0 };
 	struct result result;
-	enum count_stop stop = count_wait(count, options->timeout);
-	int code;
+	struct collection collection = {
+		.result = &result, .count = count, .targets = targets,
+	};
+	enum count_stop stop;
 
+	result_begin(&result, count, targets);
+	stop = count_wait(count, options->timeout, on_gone, &collection);
 	count_end(count);
 	report.seconds = count->seconds;
-	code = result_read(count, targets, &result, &err);
+	if (!collection.code)
+		collection.code = result_finish(&result, count, targets, &collection.err);
 	if (!options->pid) {
 		if (stop != COUNT_ENDED)
-			count_wait(count, 0);
+			count_wait(count, 0, NULL, NULL);
 		*program = count_status(count);
 	}
-	if (code)
-		return say_error(&err, EXIT_NO);
 	report.result = &result;
-	print_report(options, &report, out);
+	if (!collection.code)
+		print_report(options, &report, out);
 	result_free(&result);
-	return EXIT_DONE;
+	return collection.code ? say_error(&collection.err, EXIT_NO) : EXIT_DONE;
 }
 
 /* ---- the output ------------------------------------------------------------ */

@@ -409,6 +409,14 @@ int instr_dev_threads_read(struct instr_dev *dev, uint32_t space_id, uint64_t **
 	return 0;
 }
 
+int instr_dev_space_forget(struct instr_dev *dev, uint32_t space_id, struct instr_err *err)
+{
+	struct instr_space_forget arg = { .size = sizeof(arg), .space_id = space_id };
+	int code = dev_call(dev, INSTR_SPACE_FORGET, &arg);
+
+	return code && code != -EBUSY ? dev_fail(err, code, "the counts") : code;
+}
+
 int instr_dev_remove(struct instr_dev *dev, uint32_t session_id, unsigned int *removed,
 		     struct instr_err *err)
 {

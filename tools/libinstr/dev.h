@@ -35,9 +35,10 @@ int instr_dev_overlay_create(struct instr_dev *dev, struct instr_plan *plan,
 int instr_dev_publish(struct instr_dev *dev, uint32_t overlay_id,
 		      const struct instr_plan *plan, struct instr_err *err);
 
-/* @flags: INSTR_ATTACH_ON_EXEC or 0. */
+/* @flags: INSTR_ATTACH_*. */
 int instr_dev_attach(struct instr_dev *dev, pid_t pid, uint32_t flags,
 		     unsigned int *views, struct instr_err *err);
+/* @pid 0: all that are attached, and that follow them. */
 int instr_dev_detach(struct instr_dev *dev, pid_t pid, struct instr_err *err);
 
 /*
@@ -61,6 +62,9 @@ int instr_dev_times_read(struct instr_dev *dev, uint32_t space_id, uint32_t over
 /* FS bases of the threads that live in that space; an array for free(). */
 int instr_dev_threads_read(struct instr_dev *dev, uint32_t space_id, uint64_t **fs_base,
 			   size_t *nr, struct instr_err *err);
+
+/* All of it has been read. -EBUSY: its address space exists; nothing is said in @err then. */
+int instr_dev_space_forget(struct instr_dev *dev, uint32_t space_id, struct instr_err *err);
 
 /* @session_id 0: all but our own. */
 int instr_dev_remove(struct instr_dev *dev, uint32_t session_id, unsigned int *removed,

@@ -70,6 +70,9 @@ static const struct {
 	FIELD(INSTR_A_VIEWS, NLA_U32, views),
 	FIELD(INSTR_A_SLABS, NLA_U32, slabs),
 	FIELD(INSTR_A_PRIVATE, NLA_U32, private_pages),
+	FIELD(INSTR_A_START, NLA_U64, start),
+	FIELD(INSTR_A_PARENT, NLA_U32, parent),
+	FIELD(INSTR_A_MEASURED, NLA_U32, measured),
 };
 
 _Static_assert(INSTR_A_MAX < 64, "instr_message::has is too short");
@@ -84,12 +87,20 @@ const char *instr_event_name(uint32_t event, char *text, size_t text_len)
 		[INSTR_EVENT_EXIT] = "exit",
 		[INSTR_EVENT_GONE] = "gone",
 		[INSTR_EVENT_REFUSED] = "refused",
+		[INSTR_EVENT_FORK_FAILED] = "no fork",
 	};
 
 	if (event < sizeof(names) / sizeof(names[0]) && names[event])
 		return names[event];
 	snprintf(text, text_len, "event %u", event);
 	return text;
+}
+
+const char *instr_clone_name(uint32_t clone_flags)
+{
+	if (clone_flags & INSTR_CLONE_VFORK)
+		return "vfork";
+	return clone_flags & INSTR_CLONE_VM ? "clone" : "fork";
 }
 
 static void field_decode(struct instr_message *msg, int attr, struct nlattr *nla)

@@ -24,7 +24,8 @@ struct instr_message {
 	uint32_t status;
 	uint32_t overlays, spaces, sites, pages;
 	uint32_t live, views, slabs, private_pages;
-	uint64_t time, dev, inode;
+	uint32_t parent, measured;
+	uint64_t time, start, dev, inode;
 	uint64_t slab_start, code_len, data_len, annex_start, annex_len;
 	char comm[32];
 	char path[4096];
@@ -37,6 +38,9 @@ static inline bool instr_message_has(const struct instr_message *msg, enum instr
 
 /* "fork", or "event 99" in @text for one that is not known here. */
 const char *instr_event_name(uint32_t event, char *text, size_t text_len);
+
+/* Of INSTR_CLONE_*: "fork", "vfork" or "clone". */
+const char *instr_clone_name(uint32_t clone_flags);
 
 /* -ENOENT: the kernel does not know the family. */
 int instr_netlink_open(struct instr_netlink **ret, struct instr_err *err);

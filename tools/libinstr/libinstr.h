@@ -446,6 +446,8 @@ void instr_times_add(struct instr_times *sum, const struct instr_plan *plan,
 /* Where the record of a timed site's function lies in each lane. */
 uint64_t instr_plan_record(const struct instr_plan_site *site);
 
+/* Adds @times, of another process or image. */
+void instr_times_merge(struct instr_times *sum, const struct instr_times *times);
 /*
  * The value that @part (0 to 1) of the exits are not above, within 1.6 %; 0 where there
  * are none.

@@ -134,6 +134,21 @@ void instr_times_add(struct instr_times *sum, const struct instr_plan *plan,
 		add_record(sum, &record[lane], frames);
 }
 
+void instr_times_merge(struct instr_times *sum, const struct instr_times *times)
+{
+	sum->calls += times->calls;
+	sum->total += times->total;
+	sum->self += times->self;
+	for (unsigned int i = 0; i < INSTR_EXIT_MAX; i++)
+		sum->exits[i] += times->exits[i];
+	for (unsigned int i = 0; i < INSTR_BUCKETS; i++)
+		sum->bucket[i] += times->bucket[i];
+	if (times->max > sum->max)
+		sum->max = times->max;
+	if (times->min && (times->min < sum->min || !sum->min))
+		sum->min = times->min;
+}
+
 uint64_t instr_plan_record(const struct instr_plan_site *site)
 {
 	return site->record * sizeof(struct timing_record);

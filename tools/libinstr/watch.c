@@ -38,6 +38,7 @@ struct instr_watch {
 	struct cds_list_head entries;
 	unsigned int lost;
 
+	int gone;
 	/* A write to @wake asks the thread to empty the socket and post @settled. */
 	int wake;
 	sem_t settled;
@@ -117,6 +118,13 @@ static void on_change(struct entry *entry, const struct instr_message *msg)
 	entry_replace(entry, &process);
 }
 
+static bool post(int fd)
+{
+	uint64_t one = 1;
+
+	return write(fd, &one, sizeof(one)) == sizeof(one);
+}
+
 static void on_event(const struct instr_message *msg, void *arg)
 {
 	struct instr_watch *watch = arg;
@@ -133,6 +141,8 @@ static void on_event(const struct instr_message *msg, void *arg)
 		on_fork(entry, msg);
 	else
 		on_change(entry, msg);
+	if (msg->event == INSTR_EVENT_GONE)
+		post(watch->gone);
 }
 
 /* ---- the thread ----------------------------------------------------------- */
@@ -187,7 +197,8 @@ static int watch_start(struct instr_watch *watch, struct instr_err *err)
 	if (code)
 		return code;
 	watch->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	code = watch->wake < 0 ? -errno : thread_start(watch);
+	watch->gone = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	code = watch->wake < 0 || watch->gone < 0 ? -errno : thread_start(watch);
 	return code ? instr_fail(err, code, "the event thread: %s", strerror(-code)) : 0;
 }
 
@@ -199,6 +210,8 @@ static void watch_free(struct instr_watch *watch)
 		free(entry);
 	if (watch->wake >= 0)
 		close(watch->wake);
+	if (watch->gone >= 0)
+		close(watch->gone);
 	instr_netlink_close(watch->nl);
 	sem_destroy(&watch->settled);
 	free(watch);
@@ -212,7 +225,7 @@ int instr_watch_open(uint32_t session_id, struct instr_watch **ret, struct instr
 	if (!watch)
 		return err_memory(err);
 	watch->session_id = session_id;
-	watch->wake = -1;
+	watch->wake = watch->gone = -1;
 	CDS_INIT_LIST_HEAD(&watch->entries);
 	sem_init(&watch->settled, 0, 0);
 	code = watch_start(watch, err);
@@ -225,20 +238,12 @@ int instr_watch_open(uint32_t session_id, struct instr_watch **ret, struct instr
 	return 0;
 }
 
-/* Fails only when the thread has been woken already. */
-static bool watch_wake(struct instr_watch *watch)
-{
-	uint64_t one = 1;
-
-	return write(watch->wake, &one, sizeof(one)) == sizeof(one);
-}
-
 void instr_watch_close(struct instr_watch *watch)
 {
 	if (!watch)
 		return;
 	uatomic_set(&watch->stop, true);
-	watch_wake(watch);
+	post(watch->wake);
 	pthread_join(watch->thread, NULL);
 	rcu_unregister_thread();
 	watch_free(watch);
@@ -246,10 +251,16 @@ void instr_watch_close(struct instr_watch *watch)
 
 void instr_watch_settle(struct instr_watch *watch)
 {
-	if (!watch_wake(watch))
+	/* Fails only when the thread has been woken already. */
+	if (!post(watch->wake))
 		return;
 	while (sem_wait(&watch->settled) && errno == EINTR)
 		;
+}
+
+int instr_watch_gone_fd(const struct instr_watch *watch)
+{
+	return watch->gone;
 }
 
 void instr_watch_each(struct instr_watch *watch,

@@ -41,6 +41,9 @@ void instr_watch_close(struct instr_watch *watch);
 /* Waits until all events sent before this call are in the list. */
 void instr_watch_settle(struct instr_watch *watch);
 
+/* Can be read, as an eventfd(2), when address spaces have ended since it was read last. */
+int instr_watch_gone_fd(const struct instr_watch *watch);
+
 /* Calls @fn for each process; what it is given must not be kept. */
 void instr_watch_each(struct instr_watch *watch,
 		      void (*fn)(const struct instr_process *process, void *arg), void *arg);

@@ -47,7 +47,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define INSTR_ABI	4
+#define INSTR_ABI	5
 
 /* The longest patch of a site, in bytes. */
 #define INSTR_SITE_MAX	8
@@ -429,7 +429,7 @@ struct instr_publish {
 /**
  * struct instr_attach - ioctl(INSTR_ATTACH): take a process into the scope
  * @size: sizeof(struct instr_attach)
- * @flags: INSTR_ATTACH_ON_EXEC or 0
+ * @flags: INSTR_ATTACH_*
  * @pid: the process, in the caller's pid namespace; any of its threads will do
  * @out_views: views that it has now
  *
@@ -437,11 +437,26 @@ struct instr_publish {
  * A mapping that can't be served leaves the process as it is, and is told by
  * an event (INSTR_EVENT_REFUSED) and in the space's dump.
  *
+ * Its children, and theirs, are known to the session as long as they live: events tell of
+ * them, and INSTR_CMD_PROCESS_GET lists them. They are measured only if they are followed.
+ * With INSTR_ATTACH_FOLLOW a fork child is in the scope before its first instruction, with
+ * an address space, and counters, of its own; what it executes later is not, unless
+ * INSTR_ATTACH_FOLLOW_EXEC is set. A child in its parent's address space is not measured
+ * before it executes another image; one that goes on there without an end of its
+ * parent's wait (clone(2) with CLONE_VM and no CLONE_VFORK) counts as a thread of it.
+ *
+ * With INSTR_ATTACH_EXACT the text and the pointers of a process with no other thread are
+ * the files' own, byte for byte, while a vfork child runs in it. Otherwise such a child runs
+ * the changed text, and is not counted.
+ *
  * EEXIST: in the scope already. EPERM: a kernel thread. ENOEXEC: a 32-bit
- * process.
+ * process. EINVAL: INSTR_ATTACH_FOLLOW_EXEC alone.
  */
-#define INSTR_ATTACH_ON_EXEC	0x01	/* only from its next exec on */
-#define INSTR_ATTACH_FLAGS_ALL	0x01
+#define INSTR_ATTACH_ON_EXEC		0x01	/* only from its next exec on */
+#define INSTR_ATTACH_FOLLOW		0x02
+#define INSTR_ATTACH_FOLLOW_EXEC	0x04
+#define INSTR_ATTACH_EXACT		0x08
+#define INSTR_ATTACH_FLAGS_ALL		0x0f
 
 struct instr_attach {
 	__u32 size;
@@ -455,11 +470,11 @@ struct instr_attach {
  * struct instr_detach - ioctl(INSTR_DETACH): take a process out of the scope
  * @size: sizeof(struct instr_detach)
  * @flags: must be 0
- * @pid: the process
+ * @pid: the process; 0: all of the scope, and what is known of their descendants
  * @pad: must be 0
  *
  * It runs the file's own text when the call returns. Its spaces remain to be
- * read. ESRCH: not in the scope.
+ * read. Children of its that are followed stay in the scope. ESRCH: not in the scope.
  */
 struct instr_detach {
 	__u32 size;
@@ -484,6 +499,9 @@ struct instr_detach {
  * @out_unset: pointers (INSTR_POINTERS) that lead where they did, as they were not
  *	relocated, or not bound, when we looked last
  * @out_exec: 1: the address space ended, as its process runs another program now
+ * @out_gone: 1: the address space has ended, and nothing of it changes any more: when all
+ *	has been read it can be forgotten (INSTR_SPACE_FORGET)
+ * @pad: 0
  * @out_comm: name of the process when the space began, NUL-terminated
  *
  * ENOENT: there is no further space.
@@ -499,6 +517,8 @@ struct instr_space_next {
 	__u32 out_slabs;
 	__u32 out_unset;
 	__u32 out_exec;
+	__u32 out_gone;
+	__u32 pad;
 	__u8 out_comm[16];
 };
 #define INSTR_SPACE_NEXT	_IOWR(INSTR_IOC, 0x06, struct instr_space_next)
@@ -645,5 +665,23 @@ struct instr_threads_read {
 	__u32 pad;
 };
 #define INSTR_THREADS_READ	_IOWR(INSTR_IOC, 0x0c, struct instr_threads_read)
+
+/**
+ * struct instr_space_forget - ioctl(INSTR_SPACE_FORGET): what was read of a space is all
+ * @size: sizeof(struct instr_space_forget)
+ * @flags: must be 0
+ * @space_id: the space, of an address space that has ended
+ * @pad: must be 0
+ *
+ * Its counters and times take memory until then, or until the session ends. EBUSY: the
+ * address space exists.
+ */
+struct instr_space_forget {
+	__u32 size;
+	__u32 flags;
+	__u32 space_id;
+	__u32 pad;
+};
+#define INSTR_SPACE_FORGET	_IOW(INSTR_IOC, 0x0d, struct instr_space_forget)
 
 #endif /* _UAPI_LINUX_INSTR_H */

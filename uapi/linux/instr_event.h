@@ -11,14 +11,22 @@
  *     SESSION_ID           u32, 0 if it is not a single session's
  *     SPACE_ID             u32, 0 where there is none
  *     PID                  u32, process (thread group), initial pid namespace
- *     TID                  u32, thread that did it; FORK
+ *     TID                  u32, thread that did it; FORK, FORK_FAILED
  *     CHILD                u32, pid of the child; FORK
- *     CLONE_FLAGS          u32, INSTR_CLONE_*; FORK
+ *     CLONE_FLAGS          u32, INSTR_CLONE_*; FORK, FORK_FAILED
+ *     MEASURED             u32, 1: what the child does is measured from the beginning; FORK
+ *     START                u64, ns of CLOCK_BOOTTIME at which the child was made (FORK), or
+ *                          the process; with its pid it is no other's, ever
  *     OVERLAY_ID           u32; REFUSED
- *     ERRNO                u32, why; REFUSED
+ *     ERRNO                u32, why; REFUSED, FORK_FAILED
  *     STATUS               u32, as of wait(2); EXIT
  *     COMM                 string, name of the process
  *     TIME                 u64, ns of CLOCK_MONOTONIC
+ *
+ * FORK is sent after the child was made, and before it runs for the first time, in its
+ * parent's system call, which does not return before that. So nothing is told of a child
+ * before its FORK, and of a parent's fork there is either one FORK or one FORK_FAILED. A
+ * fork that the kernel begins again, as a signal came, is told when it ends.
  *
  * Dumps (NLM_F_DUMP), one message an object:
  *
@@ -31,6 +39,9 @@
  *   INSTR_CMD_SPACE_GET
  *     SESSION_ID, SPACE_ID, PID, COMM, LIVE u32, VIEWS u32, SLABS u32,
  *     PRIVATE u32, ERRNO u32 (of the last refusal, or 0)
+ *   INSTR_CMD_PROCESS_GET: processes of a scope, and their descendants, that live
+ *     SESSION_ID, PID, START, COMM, MEASURED u32, PARENT u32 (who made it; 0: it was
+ *     attached), CLONE_FLAGS (with which)
  *
  * Dumps and the group are for CAP_SYS_ADMIN or CAP_NET_ADMIN in the initial
  * user namespace (EPERM for others).
@@ -48,6 +59,7 @@ enum instr_cmd {
 	INSTR_CMD_SESSION_GET,
 	INSTR_CMD_OVERLAY_GET,
 	INSTR_CMD_SPACE_GET,
+	INSTR_CMD_PROCESS_GET,
 	__INSTR_CMD_LAST,
 };
 #define INSTR_CMD_MAX		(__INSTR_CMD_LAST - 1)
@@ -59,11 +71,13 @@ enum instr_event {
 	INSTR_EVENT_EXEC,	/* runs another image from now on */
 	INSTR_EVENT_EXIT,	/* a process of a scope ended */
 	INSTR_EVENT_GONE,	/* the address space of a space ended */
-	INSTR_EVENT_REFUSED,	/* a mapping is left alone: see ERRNO */
+	INSTR_EVENT_REFUSED,	/* a mapping, or a program, is left alone: see ERRNO */
+	INSTR_EVENT_FORK_FAILED, /* wanted to make a child, and could not: see ERRNO */
 };
 
-/* INSTR_A_CLONE_FLAGS */
-#define INSTR_CLONE_VM		0x1	/* the child shares the address space */
+/* INSTR_A_CLONE_FLAGS: the values of clone(2); other flags are not told */
+#define INSTR_CLONE_VM		0x00000100	/* the child shares the address space ... */
+#define INSTR_CLONE_VFORK	0x00004000	/* ... and the parent waits until it leaves that */
 
 enum instr_attr {
 	INSTR_A_UNSPEC,
@@ -96,6 +110,9 @@ enum instr_attr {
 	INSTR_A_PRIVATE,
 	INSTR_A_ANNEX_START,
 	INSTR_A_ANNEX_LEN,
+	INSTR_A_START,
+	INSTR_A_PARENT,
+	INSTR_A_MEASURED,
 	__INSTR_A_LAST,
 };
 #define INSTR_A_MAX		(__INSTR_A_LAST - 1)
