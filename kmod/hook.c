@@ -177,7 +177,7 @@ static void hook_vfork_begin(struct instr_space *space, struct task_struct *chil
 
 	if (!instr_space_tryget(space))
 		return;
-	work.fs_base = x86_fsbase_read_cpu();
+	work.fs_base = child->thread.fsbase;
 	work.exact = instr_exact_begin(space, child);
 	instr_gate_vfork_begin(space, work.fs_base);
 	if (!instr_work_queue(&work))
