@@ -13,9 +13,10 @@
 struct place {
 	uint64_t vaddr;
 	uint64_t offset;	/* of the file; 0: not found */
+	char path[PATH_MAX];
 };
 
-/* The program itself comes first. */
+/* The program itself has no name here. */
 static int find_offset(struct dl_phdr_info *info, size_t size, void *data)
 {
 	struct place *place = data;
@@ -29,6 +30,10 @@ static int find_offset(struct dl_phdr_info *info, size_t size, void *data)
 		    place->vaddr < start + segment->p_filesz)
 			place->offset = place->vaddr - start + segment->p_offset;
 	}
+	if (!place->offset)
+		return 0;
+	snprintf(place->path, sizeof(place->path), "%s", *info->dlpi_name ? info->dlpi_name :
+							"/proc/self/exe");
 	return 1;
 }
 
@@ -52,17 +57,15 @@ static int open_at(const void *at, uint64_t config)
 {
 	struct place place = { .vaddr = (uintptr_t)at };
 	struct perf_event_attr attr = { .size = sizeof(attr) };
-	char path[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
 	int type = pmu_type(), fd;
 
-	if (type < 0 || len < 0)
-		return type < 0 ? type : -errno;
-	path[len] = '\0';
-	dl_iterate_phdr(find_offset, &place);
+	if (type < 0)
+		return type;
+	if (!dl_iterate_phdr(find_offset, &place))
+		return -ENOENT;
 	attr.type = (uint32_t)type;
 	attr.config = config;
-	attr.uprobe_path = (uintptr_t)path;
+	attr.uprobe_path = (uintptr_t)place.path;
 	attr.probe_offset = place.offset;
 	fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : fd;

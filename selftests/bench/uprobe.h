@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Uprobes of the kernel, by perf_event_open(2), on functions of this program. */
+/* Uprobes of the kernel, by perf_event_open(2), on functions of this program and its libraries. */
 #ifndef UPROBE_H
 #define UPROBE_H
 
