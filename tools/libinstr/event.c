@@ -70,6 +70,8 @@ static const struct {
 	FIELD(INSTR_A_VIEWS, NLA_U32, views),
 	FIELD(INSTR_A_SLABS, NLA_U32, slabs),
 	FIELD(INSTR_A_PRIVATE, NLA_U32, private_pages),
+	FIELD(INSTR_A_LOOKUPS, NLA_U64, lookups),
+	FIELD(INSTR_A_FUNCTIONS, NLA_U64, functions),
 };
 
 _Static_assert(INSTR_A_MAX < 64, "instr_message::has is too short");

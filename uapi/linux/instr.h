@@ -244,7 +244,8 @@ struct instr_slabs {
  * @lookups: how often code of a slab was looked up
  * @functions: of how many functions; one that is in two slabs counts twice
  *
- * Written by that code. A program that never unwinds through a slab has zeros here.
+ * Written by that code. A program that never unwinds through a slab has zeros here. The
+ * module shows them to everybody (INSTR_CMD_SPACE_GET), but does not believe them.
  */
 struct instr_unwinds {
 	__u64 lookups;

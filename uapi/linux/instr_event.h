@@ -30,7 +30,9 @@
  *     ANNEX_LEN u64 (0: there is none), PATH string
  *   INSTR_CMD_SPACE_GET
  *     SESSION_ID, SPACE_ID, PID, COMM, LIVE u32, VIEWS u32, SLABS u32,
- *     PRIVATE u32, ERRNO u32 (of the last refusal, or 0)
+ *     PRIVATE u32, ERRNO u32 (of the last refusal, or 0),
+ *     LOOKUPS u64, FUNCTIONS u64 (struct instr_unwinds, also when it is gone; without
+ *     frames 0)
  *
  * Dumps and the group are for CAP_SYS_ADMIN or CAP_NET_ADMIN in the initial
  * user namespace (EPERM for others).
@@ -96,6 +98,8 @@ enum instr_attr {
 	INSTR_A_PRIVATE,
 	INSTR_A_ANNEX_START,
 	INSTR_A_ANNEX_LEN,
+	INSTR_A_LOOKUPS,
+	INSTR_A_FUNCTIONS,
 	__INSTR_A_LAST,
 };
 #define INSTR_A_MAX		(__INSTR_A_LAST - 1)
