@@ -39,7 +39,7 @@ static bool times_are_sane(const struct instr_overlay_create *arg)
 		return !arg->frames_len;
 	return page_aligned(arg->times_len) && arg->times_len <= INSTR_TIMES_MAX &&
 	       page_aligned(arg->frames_len) && arg->frames_len <= INSTR_TIMES_MAX &&
-	       arg->frames_len >= INSTR_THREADS_LEN + sizeof(struct instr_slabs);
+	       arg->frames_len >= INSTR_FRAMES_MIN;
 }
 
 /* Behind the others, too. */

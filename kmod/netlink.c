@@ -17,6 +17,7 @@
 #include "overlay.h"
 #include "session.h"
 #include "space.h"
+#include "times.h"
 
 static struct genl_family netlink_family;
 
@@ -145,6 +146,7 @@ static int dump_overlays(struct sk_buff *skb, struct netlink_callback *cb)
 static bool fill_space(struct sk_buff *skb, struct instr_session *session, void *object)
 {
 	struct instr_space *space = object;
+	struct instr_unwinds unwinds = instr_times_unwinds(space);
 
 	return !nla_put_u32(skb, INSTR_A_SESSION_ID, session->id) &&
 	       !nla_put_u32(skb, INSTR_A_SPACE_ID, space->id) &&
@@ -155,7 +157,9 @@ static bool fill_space(struct sk_buff *skb, struct instr_session *session, void 
 	       !nla_put_u32(skb, INSTR_A_VIEWS, instr_space_count_views(space)) &&
 	       !nla_put_u32(skb, INSTR_A_SLABS, instr_space_count_slabs(space)) &&
 	       !nla_put_u32(skb, INSTR_A_PRIVATE, space->private) &&
-	       !nla_put_u32(skb, INSTR_A_ERRNO, space->refused);
+	       !nla_put_u32(skb, INSTR_A_ERRNO, space->refused) &&
+	       put_u64(skb, INSTR_A_LOOKUPS, unwinds.lookups) &&
+	       put_u64(skb, INSTR_A_FUNCTIONS, unwinds.functions);
 }
 
 static int dump_session_spaces(struct instr_session *session, void *data)

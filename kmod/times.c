@@ -243,18 +243,28 @@ static int region_copy(struct mm_struct *mm, const struct times_region *region, 
 	return err;
 }
 
+/* *mm: the address space, with a reference; NULL: it is gone, and all is kept that was there. */
+static int region_open(struct instr_space *space, struct mm_struct **mm)
+{
+	*mm = mmget_not_zero(space->mm) ? space->mm : NULL;
+	return *mm ? 0 : wait_for_completion_killable(&space->times.kept);
+}
+
+static void region_close(struct mm_struct *mm)
+{
+	if (mm)
+		mmput_async(mm);
+}
+
 static int region_read(struct instr_space *space, struct times_region region, u64 offset,
 		       u64 len, u8 __user *to)
 {
-	struct mm_struct *mm = mmget_not_zero(space->mm) ? space->mm : NULL;
-	int err = 0;
+	struct mm_struct *mm;
+	int err = region_open(space, &mm);
 
-	if (!mm)
-		err = wait_for_completion_killable(&space->times.kept);
 	if (!err)
 		err = region_copy(mm, &region, offset, len, to);
-	if (mm)
-		mmput_async(mm);
+	region_close(mm);
 	return err;
 }
 
@@ -268,6 +278,26 @@ int instr_times_read_frames(struct instr_space *space, u64 offset, u64 len,
 			    u8 __user *to)
 {
 	return region_read(space, region_of_frames(space), offset, len, to);
+}
+
+struct instr_unwinds instr_times_unwinds(struct instr_space *space)
+{
+	const struct times_region region = region_of_frames(space);
+	struct instr_unwinds unwinds = {};
+	struct mm_struct *mm;
+	struct page *page;
+	u64 next;
+
+	if (!space->frames || region_open(space, &mm))
+		return unwinds;
+	page = region_page(mm, &region, INSTR_UNWINDS_AT, &next);
+	if (page) {
+		memcpy_from_page((char *)&unwinds, page, offset_in_page(INSTR_UNWINDS_AT),
+				 sizeof(unwinds));
+		put_page(page);
+	}
+	region_close(mm);
+	return unwinds;
 }
 
 int instr_times_init(void)

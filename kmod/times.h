@@ -3,6 +3,7 @@
 #define INSTR_TIMES_H
 
 #include <linux/completion.h>
+#include <linux/instr.h>
 #include <linux/mmu_notifier.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
@@ -48,5 +49,7 @@ int instr_times_read(struct instr_space *space, struct instr_slab *slab, u64 off
 /* The same of frames. */
 int instr_times_read_frames(struct instr_space *space, u64 offset, u64 len,
 			    u8 __user *to);
+/* What @space's frames say of unwinding; zeros if it has none. Under the session's lock. */
+struct instr_unwinds instr_times_unwinds(struct instr_space *space);
 
 #endif

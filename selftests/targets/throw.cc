@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A function that is left by an exception, and one that catches it; to be timed. With an
- * argument one that faults, and a handler that throws.
+ * A function that is left by an exception, and one that catches it; to be timed. "fault": one
+ * that faults, and a handler that throws. "wait": not without a word does it end.
  */
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 
 extern "C" __attribute__((noinline, noclone)) void throw_it(int value)
 {
@@ -58,11 +59,15 @@ static int faults()
 	return sum;
 }
 
-int main(int argc, char **)
+int main(int argc, char **argv)
 {
-	int sum = argc > 1 ? faults() : 0;
+	bool waits = argc > 1 && !std::strcmp(argv[1], "wait");
+	int sum = argc > 1 && !waits ? faults() : 0;
 
 	for (int i = 0; i < 10; i++)
 		sum += throw_catch(i);
 	std::printf("%d\n", sum);
+	std::fflush(stdout);
+	if (waits)
+		std::getchar();
 }

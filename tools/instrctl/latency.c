@@ -234,8 +234,8 @@ void latency_json_process(struct json_object *row, const struct result_space *sp
 		json_add_number(row, "missed_frames", space->missed);
 	else
 		json_object_object_add(row, "missed_frames", NULL);
-	json_add_number(row, "unwind_lookups", space->lookups);
-	json_add_number(row, "unwind_functions", space->looked_up);
+	json_add_number(row, "unwind_lookups", space->unwinds.lookups);
+	json_add_number(row, "unwind_functions", space->unwinds.functions);
 }
 
 void latency_json_top(struct json_object *top, const struct targets *targets,

@@ -16,7 +16,6 @@
 #include "inside.h"
 #include "libinstr/array.h"
 #include "libinstr/timing.h"
-#include "libinstr/unwinding.h"
 #include "say.h"
 
 #define PAGE		4096
@@ -105,6 +104,14 @@ static struct timing_head head_of(const struct measure *measure)
 	return head;
 }
 
+static struct instr_unwinds unwinds_of(const struct measure *measure)
+{
+	struct instr_unwinds unwinds;
+
+	memcpy(&unwinds, measure->frames + INSTR_UNWINDS_AT, sizeof(unwinds));
+	return unwinds;
+}
+
 /*
  * Threads, head, and as many groups of buckets as were given; the number says the process.
  * -ENXIO: there are none.
@@ -122,7 +129,7 @@ static int read_frames(struct measure *measure, struct instr_err *err)
 		given = TIMING_GROUPS_MAX;
 	measure->space->missed = head_of(measure).missed;
 	measure->space->missed_known = true;
-	measure->space->lookups = head_of(measure).lookups;
+	measure->space->unwinds = unwinds_of(measure);
 	/* One begins at the last of all. */
 	return read_range(measure, &frames, TIMING_GROUPS_AT, (given + 1) * TIMING_GROUP_LEN, err);
 }
@@ -146,24 +153,6 @@ static void add_function(const struct measure *measure, const struct instr_plan 
 		*at = times;
 }
 
-/* The functions of which an unwinder asked about a site. They are few, or none. */
-static size_t count_looked_up(const struct instr_plan *plan, const uint8_t *bytes)
-{
-	uint32_t *record = NULL;
-	size_t nr = 0, known;
-
-	for (size_t i = 0; i < plan->nr; i++) {
-		if (!unwind_asked(plan, &plan->site[i], bytes))
-			continue;
-		for (known = 0; known < nr && record[known] != plan->site[i].record; known++)
-			;
-		if (known == nr && !ARRAY_PUSH(record, nr, plan->site[i].record))
-			out_of_memory();
-	}
-	free(record);
-	return nr;
-}
-
 static void add_slab(struct measure *measure, const struct target *target,
 		     const struct instr_plan *plan, const struct region *times)
 {
@@ -176,7 +165,6 @@ static void add_slab(struct measure *measure, const struct target *target,
 
 	if (!ARRAY_PUSH(measure->slab, measure->nr_slabs, slab))
 		out_of_memory();
-	measure->space->looked_up += count_looked_up(plan, times->bytes);
 	for (size_t i = 0; i < target->nr; i++)
 		add_function(measure, plan, instr_plan_place(plan, i), target->first + i,
 			     times->bytes);

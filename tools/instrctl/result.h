@@ -35,8 +35,7 @@ struct result_space {
 	/* Where functions are timed: */
 	uint64_t missed;	/* calls that could not be timed, if that is known */
 	bool missed_known;
-	uint64_t lookups;	/* unwinders that asked about code of a slab */
-	size_t looked_up;	/* functions that they asked about */
+	struct instr_unwinds unwinds;
 
 	/* While it is read, by number: */
 	uint64_t *calls;

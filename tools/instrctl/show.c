@@ -27,6 +27,10 @@ const char help_show[] =
 	"\n"
 	"  -j, --json  print one line of JSON\n"
 	"\n"
+	"Of spaces: views, and slabs, of code; pages that are private to the program, and not\n"
+	"changed; how often who unwinds stacks looked up code of a slab where functions are\n"
+	"timed or their exits counted, and of how many functions.\n"
+	"\n"
 	"Columns are aligned on a terminal, and separated by one tab elsewhere.\n";
 
 /* ---- columns: attributes of a dump's messages ------------------------------ */
@@ -44,7 +48,7 @@ struct column {
 #define COLUMN(head, key, kind, member)					\
 	{ head, key, kind, offsetof(struct instr_message, member),	\
 	  sizeof(((struct instr_message *)NULL)->member) }
-#define COLUMNS_MAX 10
+#define COLUMNS_MAX 11
 
 static const struct subject {
 	const char *name;
@@ -71,7 +75,7 @@ static const struct subject {
 		COLUMN(">annex code", "annex_len", NUMBER, annex_len),
 		COLUMN("file", "file", TEXT, path),
 	} },
-	{ "spaces", INSTR_CMD_SPACE_GET, 9, {
+	{ "spaces", INSTR_CMD_SPACE_GET, 11, {
 		COLUMN(">session", "session", NUMBER, session_id),
 		COLUMN(">space", "space", NUMBER, space_id),
 		COLUMN(">pid", "pid", NUMBER, pid),
@@ -79,6 +83,8 @@ static const struct subject {
 		COLUMN(">views", "views", NUMBER, views),
 		COLUMN(">slabs", "slabs", NUMBER, slabs),
 		COLUMN(">private", "private_pages", NUMBER, private_pages),
+		COLUMN(">lookups", "lookups", NUMBER, lookups),
+		COLUMN(">functions", "functions", NUMBER, functions),
 		COLUMN("refused", "refused", ERRNO, error),
 		COLUMN("program", "comm", TEXT, comm),
 	} },

@@ -73,6 +73,8 @@ static const struct {
 	FIELD(INSTR_A_START, NLA_U64, start),
 	FIELD(INSTR_A_PARENT, NLA_U32, parent),
 	FIELD(INSTR_A_MEASURED, NLA_U32, measured),
+	FIELD(INSTR_A_LOOKUPS, NLA_U64, lookups),
+	FIELD(INSTR_A_FUNCTIONS, NLA_U64, functions),
 };
 
 _Static_assert(INSTR_A_MAX < 64, "instr_message::has is too short");

@@ -292,7 +292,8 @@ struct instr_cell {
 	uint16_t unwind;	/* bytes from the cell's start to its FDE; 0: there is none */
 	uint8_t displaced;	/* ... to what return slots call; 0: they don't */
 	uint8_t reserved;
-	uint8_t code[240];
+	uint8_t code[236];
+	uint32_t record;	/* number of its function's; where only calls are counted: code */
 };
 
 /* A run of slab code. */
@@ -324,6 +325,7 @@ struct instr_plan {
 	uint64_t slots;		/* offset of the first return slot in the slab's code */
 	uint64_t nr_slots;	/* 0: there is no room for any */
 	uint64_t kept_len;	/* bytes behind the data: a word for each cell, or struct instr_return for each slot */
+	size_t nr_records;	/* functions of the file, where they are timed */
 	uint64_t times_len;	/* bytes behind that, and ... */
 	uint64_t frames_len;	/* ... what each process has beside: see timing.h */
 	int64_t slab_start;	/* position; page-aligned, as the lengths are */

@@ -18,6 +18,15 @@
 /* The return to the block, RAX, red zone. */
 #define TO_CALLER	(8 + 8 + 128)
 
+/* The function with the record number R9, of the slab RDX, which becomes something else. */
+.macro count_function
+	add	UNWIND_ASKED(%r10), %rdx
+	lock bts %r9, (%rdx)
+	jc	1f
+	lock incq TIMING_FUNCTIONS(%r8)
+1:
+.endm
+
 	.section .rodata.unwind_holes, "a"
 	.balign 2
 unwind_holes:
@@ -96,16 +105,17 @@ unwind_find:
 	sub	UNWIND_CELLS(%r10), %r9
 	sub	%rdx, %r9
 	cmp	UNWIND_CELLS_LEN(%r10), %r9
-	jae	1f
-	shr	$UNWIND_CELL_BITS, %r9
-	add	UNWIND_ASKED(%r10), %rdx
-	lock incq (%rdx,%r9,8)
+	jae	9f
+	and	$(-1 << UNWIND_CELL_BITS), %r9
+	add	UNWIND_CELLS(%r10), %r9
+	mov	UNWIND_RECORD(%rdx,%r9), %r9d
+	count_function
 	/*
 	 * The answer is part of libgcc's context of a frame (struct _Unwind_Context), which has
 	 * been the same since GCC 4. If its address is what is looked for, the frame goes on
 	 * where the slot does, and nobody sees that there was a slot.
 	 */
-1:	cmp	$TIMING_SLOT_RETURN, %eax	/* it is the byte before that is looked for */
+9:	cmp	$TIMING_SLOT_RETURN, %eax	/* it is the byte before that is looked for */
 	jne	2f
 	lea	1(%rdi), %rdx
 	test	%rcx, %rcx
@@ -123,17 +133,16 @@ unwind_find:
 	/* R9 bytes behind the first cell. */
 6:	cmp	UNWIND_CELLS_LEN(%r10), %r9
 	jae	4b
-	shr	$UNWIND_CELL_BITS, %r9
 	mov	%r9, %rax
-	shl	$UNWIND_CELL_BITS, %rax
+	and	$(-1 << UNWIND_CELL_BITS), %rax
 	add	UNWIND_CELLS(%r10), %rax
 	add	%rdx, %rax
 	movzwl	UNWIND_OF_CELL(%rax), %ecx
 	test	%ecx, %ecx
 	jz	4b
+	mov	UNWIND_RECORD(%rax), %r9d
 	add	%rcx, %rax
-	add	UNWIND_ASKED(%r10), %rdx
-	lock incq (%rdx,%r9,8)
+	count_function
 
 	/* RAX is the FDE; it says, 8 bytes behind its start, where it begins to be right. */
 7:	lock incq TIMING_LOOKUPS(%r8)

@@ -318,11 +318,11 @@ int slab_lay_out(struct instr_plan *plan, struct instr_err *err)
 	return slab_check_limits(plan, err);
 }
 
-static void lay_out_times(struct instr_plan *plan, size_t nr_records)
+static void lay_out_times(struct instr_plan *plan)
 {
 	plan->data_len = page_up(counter_offset(0));
 	plan->kept_len = page_up(plan->nr_slots * sizeof(struct instr_return));
-	plan->times_len = page_up(nr_records * INSTR_LANES * sizeof(struct timing_record)) +
+	plan->times_len = page_up(plan->nr_records * INSTR_LANES * sizeof(struct timing_record)) +
 			  unwind_asked_len(plan);
 	plan->frames_len = TIMING_FRAMES_LEN;
 }
@@ -338,13 +338,14 @@ int slab_lay_out_timed(struct instr_plan *plan, size_t nr_records, struct instr_
 	int64_t end = (int64_t)(text->p_offset + plan->file->text_len) + INSTR_SITE_MAX +
 		      slab_distance(plan->distance.top);
 
+	plan->nr_records = nr_records;
 	plan->slab_start = slab_start(plan->distance.top, text->p_offset);
 	plan->unwind = page_up((uint64_t)(end - plan->slab_start));
 	plan->slots = plan->unwind + UNWIND_LEN;
 	plan->nr_slots = 1 << TIMING_SLOT_BITS;
 	end = plan->slab_start + (int64_t)(plan->slots + SLAB_SLOTS_LEN);
 	lay_out_cells(plan, &end);
-	lay_out_times(plan, nr_records);
+	lay_out_times(plan);
 	plan->code_len = page_up((uint64_t)(end - plan->slab_start));
 	return slab_check_limits(plan, err);
 }

@@ -93,7 +93,7 @@ static void drop_beginnings(struct exits *exits)
 static bool fits_cell(struct instr_plan_site *site)
 {
 	block_measure(site);
-	return unwind_cell_len(site) <= sizeof(struct instr_cell);
+	return unwind_cell_len(site) <= UNWIND_RECORD;
 }
 
 /* Marks what in the window leaves the function. False: it does not fit. */

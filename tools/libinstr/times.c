@@ -23,9 +23,10 @@ _Static_assert(offsetof(struct instr_thread, lane) == 8 &&
 	       offsetof(struct instr_thread, stack_start) == 16 &&
 	       offsetof(struct instr_thread, born) == 32 &&
 	       offsetof(struct instr_thread, slab) == 40, "timing.S");
-_Static_assert(offsetof(struct timing_head, lookups) == TIMING_LOOKUPS - TIMING_HEAD &&
+_Static_assert(INSTR_UNWINDS_AT == TIMING_LOOKUPS &&
+	       INSTR_UNWINDS_AT + offsetof(struct instr_unwinds, functions) == TIMING_FUNCTIONS &&
 	       TIMING_SLABS == INSTR_THREADS_LEN && TIMING_NR_SLABS == INSTR_SLABS, "lookup.S");
-_Static_assert(TIMING_HEAD == INSTR_THREADS_LEN + sizeof(struct instr_slabs) &&
+_Static_assert(TIMING_HEAD >= INSTR_FRAMES_MIN &&
 	       TIMING_PAGES >= TIMING_HEAD + sizeof(struct timing_head) &&
 	       TIMING_FRAMES >= TIMING_PAGES +
 			       (sizeof(struct timing_page) << TIMING_PAGE_BITS), "timing.S");

@@ -5,7 +5,7 @@
  *
  * Frames of a process (control.frames), common to all of its slabs:
  *
- *	| threads | slabs | head | stack pages | groups of buckets | blocks of frames
+ *	| threads | slabs | unwinds | head | stack pages | groups of buckets | blocks of frames
  *
  * A function that was entered and not left has a *frame*, which is found by where its
  * return address lies: not by who runs, or in which order. So coroutines, threads that
@@ -47,8 +47,9 @@
 #define TIMING_BLOCKS		(3 << (TIMING_PAGE_BITS - 2))	/* the table never fills */
 #define TIMING_SLABS		0x40000
 #define TIMING_NR_SLABS		64
-#define TIMING_HEAD		0x40400
-#define TIMING_LOOKUPS		(TIMING_HEAD + 24)
+#define TIMING_LOOKUPS		0x40400		/* struct instr_unwinds */
+#define TIMING_FUNCTIONS	(TIMING_LOOKUPS + 8)
+#define TIMING_HEAD		0x40440
 #define TIMING_PAGES		0x41000
 #define TIMING_GROUPS_AT	0xc1000
 #define TIMING_GROUPS_MAX	0x3fff0		/* and some more, for what finds none */
@@ -103,13 +104,12 @@ struct timing_return {
 	uint64_t pad;
 };
 
-/* Behind the tables of threads and of slabs. */
+/* Behind struct instr_unwinds. */
 struct timing_head {
 	uint64_t nr_blocks;
 	uint64_t missed;	/* entries that got no frame, as there are too many stacks */
 	uint64_t nr_groups;	/* that were given */
-	uint64_t lookups;	/* of addresses in slabs, by who unwinds */
-	uint64_t pad[4];
+	uint64_t pad[5];
 	struct instr_thread nobody;	/* for those that have no entry */
 };
 

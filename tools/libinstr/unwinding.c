@@ -36,6 +36,7 @@
 
 _Static_assert(offsetof(struct instr_descriptor, unwind) == UNWIND_OF_SLAB &&
 	       offsetof(struct instr_cell, unwind) == UNWIND_OF_CELL &&
+	       offsetof(struct instr_cell, record) == UNWIND_RECORD &&
 	       sizeof(struct instr_cell) == 1 << UNWIND_CELL_BITS, "lookup.S");
 _Static_assert(offsetof(struct unwind_head, cells) == UNWIND_CELLS &&
 	       offsetof(struct unwind_head, cells_len) == UNWIND_CELLS_LEN &&
@@ -430,9 +431,10 @@ void unwind_fill_cell(const struct instr_plan *plan, const struct instr_plan_sit
 	struct emit emit = { .bytes = cell, .len = fde_at, .position = position };
 
 	memcpy(cell + CELL_SITE_AT, &site_at, sizeof(site_at));
+	memcpy(cell + UNWIND_RECORD, &site->record, sizeof(site->record));
 	if (site->by_slot)
 		cell[TIMING_DISPLACED] = (uint8_t)(CELL_CODE_AT + site->displaced_at);
-	if (unwind_cell_len(site) > sizeof(struct instr_cell))
+	if (unwind_cell_len(site) > UNWIND_RECORD)
 		return;
 	memcpy(cell + UNWIND_OF_CELL, &fde_at, sizeof(fde_at));
 	emit_block(&emit, site, place_cie(plan), position, cell + CELL_CODE_AT);
@@ -662,17 +664,5 @@ int unwind_image(const struct instr_plan *plan, int64_t position, uint8_t **ret,
 
 uint64_t unwind_asked_len(const struct instr_plan *plan)
 {
-	return (plan->nr_cells * sizeof(uint64_t) + PAGE - 1) & -(uint64_t)PAGE;
-}
-
-uint64_t unwind_asked(const struct instr_plan *plan, const struct instr_plan_site *site,
-		      const void *times)
-{
-	uint64_t asked;
-
-	if (site->how == INSTR_HOW_REFUSED)
-		return 0;
-	memcpy(&asked, (const uint8_t *)times + plan->times_len - unwind_asked_len(plan) +
-	       (site->cell - 1) * sizeof(asked), sizeof(asked));
-	return asked;
+	return (plan->nr_records / 8 + PAGE) & -(uint64_t)PAGE;
 }

@@ -25,6 +25,7 @@
 #define UNWIND_TABLE		44
 #define UNWIND_OF_SLAB		56
 #define UNWIND_OF_CELL		12
+#define UNWIND_RECORD		252
 #define UNWIND_CELL_BITS	8
 
 #ifndef __ASSEMBLER__
@@ -35,7 +36,7 @@
 struct unwind_head {
 	uint64_t cells;		/* offset of the first in the slab's code ... */
 	uint64_t cells_len;	/* ... and bytes of all */
-	uint64_t asked;		/* offset in the slab: how often each cell was asked for */
+	uint64_t asked;		/* offset in the slab: bit n: that function was asked for */
 	/* Descriptions, FDEs; offsets from here: */
 	uint32_t common;	/* of the first page */
 	uint32_t slots;
@@ -78,9 +79,7 @@ int unwind_fill(const struct instr_plan *plan, const uint8_t *page, uint8_t *byt
 int unwind_image(const struct instr_plan *plan, int64_t position, uint8_t **ret, size_t *len,
 		 struct instr_err *err);
 
-/* How often the block of @site was asked for, out of the slab's times. */
-uint64_t unwind_asked(const struct instr_plan *plan, const struct instr_plan_site *site,
-		      const void *times);
+/* Bytes behind the times of records, for who was asked for. */
 uint64_t unwind_asked_len(const struct instr_plan *plan);
 
 #endif

@@ -175,7 +175,7 @@ struct instr_thread {
 };
 
 /*
- * Behind the tables of threads and of slabs is, at byte INSTR_STACK_PAGES_AT of the frames,
+ * Behind those (struct instr_unwinds) is, at byte INSTR_STACK_PAGES_AT of the frames,
  * the table of all pages of stacks that functions were entered on which are measured.
  */
 #define INSTR_STACK_PAGES_AT	0x41000
@@ -239,6 +239,23 @@ struct instr_slabs {
 };
 
 /**
+ * struct instr_unwinds - what who unwinds stacks was told by the code of slabs; in frames,
+ *	behind the table of slabs
+ * @lookups: how often code of a slab was looked up
+ * @functions: of how many functions; one that is in two slabs counts twice
+ *
+ * Written by that code. A program that never unwinds through a slab has zeros here. The
+ * module shows them to everybody (INSTR_CMD_SPACE_GET), but does not believe them.
+ */
+struct instr_unwinds {
+	__u64 lookups;
+	__u64 functions;
+};
+
+#define INSTR_UNWINDS_AT	(INSTR_THREADS_LEN + sizeof(struct instr_slabs))
+#define INSTR_FRAMES_MIN	(INSTR_UNWINDS_AT + sizeof(struct instr_unwinds))
+
+/**
  * struct instr_overlay_create - ioctl(INSTR_OVERLAY_CREATE)
  * @size: sizeof(struct instr_overlay_create)
  * @flags: must be 0
@@ -264,8 +281,7 @@ struct instr_slabs {
  *	where it is written to, is not limited by INSTR_DATA_MAX, and is read by
  *	INSTR_TIMES_READ
  * @frames_len: 0, or with @times_len the length of the frames (struct instr_thread) that a
- *	process with such a slab gets, page-aligned, at least INSTR_THREADS_LEN, and
- *	sizeof(struct instr_slabs): the same
+ *	process with such a slab gets, page-aligned, at least INSTR_FRAMES_MIN: the same
  *	in all overlays of the session (EINVAL)
  * @slots_start: position of the first return slot, page-aligned; 0 if there are none. All
  *	of them lie in the code

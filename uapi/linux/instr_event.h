@@ -38,7 +38,9 @@
  *     ANNEX_LEN u64 (0: there is none), PATH string
  *   INSTR_CMD_SPACE_GET
  *     SESSION_ID, SPACE_ID, PID, COMM, LIVE u32, VIEWS u32, SLABS u32,
- *     PRIVATE u32, ERRNO u32 (of the last refusal, or 0)
+ *     PRIVATE u32, ERRNO u32 (of the last refusal, or 0),
+ *     LOOKUPS u64, FUNCTIONS u64 (struct instr_unwinds, also when it is gone; without
+ *     frames 0)
  *   INSTR_CMD_PROCESS_GET: processes of a scope, and their descendants, that live
  *     SESSION_ID, PID, START, COMM, MEASURED u32, PARENT u32 (who made it; 0: it was
  *     attached), CLONE_FLAGS (with which)
@@ -113,6 +115,8 @@ enum instr_attr {
 	INSTR_A_START,
 	INSTR_A_PARENT,
 	INSTR_A_MEASURED,
+	INSTR_A_LOOKUPS,
+	INSTR_A_FUNCTIONS,
 	__INSTR_A_LAST,
 };
 #define INSTR_A_MAX		(__INSTR_A_LAST - 1)
