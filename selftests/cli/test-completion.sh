@@ -16,6 +16,10 @@ offer st
 prints "a verb" 0 '^stat$'
 offer stat --f
 prints "an option" 0 '^--function$'
+offer stat --chi
+prints "... with no letter" 0 '^--children$'
+offer stat --follow
+prints "... of two words" 0 '^--follow-exec$'
 for verb in stat list plan; do
 	offer $verb -T
 	prints "how $verb times" 0 '^-T$'
@@ -24,6 +28,8 @@ for verb in stat list plan; do
 done
 offer show o
 prints "a word" 0 '^overlays$'
+offer show p
+prints "another" 0 '^processes$'
 offer help mon
 prints "a verb to be helped with" 0 '^monitor$'
 offer stat -f main -- tru

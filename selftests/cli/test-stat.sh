@@ -16,6 +16,17 @@ for seconds in x 0 -1 1s nan ''; do
 	says "-t '$seconds'" 2 '^instrctl: stat: -t'
 done
 
+for which in '' some follows; do
+	ctl stat -f main --children="$which" -- true
+	says "--children='$which'" 2 'pristine or follow'
+	ctl stat -f main --vfork="$which" -- true
+	says "--vfork='$which'" 2 'shared or exact'
+done
+ctl stat -f main --follow-exec -- true
+says "--follow-exec alone" 2 'only with --children=follow'
+ctl stat -f main --children=follow --children=pristine --follow-exec -- true
+says "... the last word counts" 2 'only with --children=follow'
+
 ctl stat -f main -- no-such-command
 says "a command that is not found" 127 'no-such-command: command not found'
 ctl stat -f main -- "$tmp/none"

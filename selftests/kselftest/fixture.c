@@ -130,11 +130,16 @@ int probes_withdraw(struct probes *probes)
 	return publish(probes, 0);
 }
 
-int probes_attach(struct probes *probes, pid_t pid)
+int probes_attach_with(struct probes *probes, pid_t pid, uint32_t flags)
 {
-	struct instr_attach arg = { .size = sizeof(arg), .pid = pid };
+	struct instr_attach arg = { .size = sizeof(arg), .flags = flags, .pid = pid };
 
 	return ioctl(probes->fd, INSTR_ATTACH, &arg) ? -errno : (int)arg.out_views;
+}
+
+int probes_attach(struct probes *probes, pid_t pid)
+{
+	return probes_attach_with(probes, pid, 0);
 }
 
 int probes_detach(struct probes *probes, pid_t pid)

@@ -35,6 +35,8 @@ void probes_close(struct probes *probes);
 int probes_publish(struct probes *probes);
 int probes_withdraw(struct probes *probes);
 int probes_attach(struct probes *probes, pid_t pid);
+/* @flags: INSTR_ATTACH_*. */
+int probes_attach_with(struct probes *probes, pid_t pid, uint32_t flags);
 int probes_detach(struct probes *probes, pid_t pid);
 
 /* Calls of the function, of all spaces together. */

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Children run the file's own text, and are not counted. */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/instr.h>
 
 #include "fixture.h"
 #include "kselftest_harness.h"
@@ -170,6 +175,71 @@ TEST_F_TIMEOUT(fork, vfork_beside_threads_that_are_counted, 120)
 	EXPECT_EQ(10 + calls, probes_count(&self->probes, "probed_jump"));
 	puppet_ask(&self->puppet, "call 5");
 	EXPECT_EQ(15 + calls, probes_count(&self->probes, "probed_jump"));
+}
+
+/* ---- storms -------------------------------------------------------------------------- */
+
+/* Children of each kind; INSTR_STORM=10000 for an hour's. */
+static long storm_size(void)
+{
+	const char *size = getenv("INSTR_STORM");
+
+	return size ? atol(size) : 64;
+}
+
+struct churn {
+	struct probes *probes;
+	atomic_bool stop;
+	long rounds, failed;
+};
+
+static void *churn(void *arg)
+{
+	struct churn *churn = arg;
+
+	for (; !churn->stop; churn->rounds++)
+		churn->failed += probes_withdraw(churn->probes) || probes_publish(churn->probes);
+	return NULL;
+}
+
+static void storm(struct __test_metadata *_metadata, struct puppet *puppet,
+		  struct probes *probes)
+{
+	struct churn churning = { .probes = probes };
+	long nr = storm_size();
+	pthread_t thread;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, churn, &churning));
+	puppet_ask(puppet, "busy 2");
+	EXPECT_EQ(nr / 8 * 8, puppet_number(puppet, "tfork 8 %ld", nr / 8));
+	EXPECT_EQ(nr / 8 * 8, puppet_number(puppet, "tvfork 8 %ld", nr / 8));
+	EXPECT_EQ(nr, puppet_number(puppet, "spawns %ld", nr));
+	puppet_ask(puppet, "idle");
+	EXPECT_EQ(nr, puppet_number(puppet, "vforks %ld 10", nr));
+	churning.stop = true;
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, churning.failed);
+	EXPECT_LT(0, churning.rounds);
+}
+
+/* Probes come and go meanwhile; whatever becomes of children, nobody is stuck. */
+TEST_F_TIMEOUT(fork, storms_while_probes_come_and_go, 3600)
+{
+	static const uint32_t flags[] = {
+		0, INSTR_ATTACH_FOLLOW, INSTR_ATTACH_FOLLOW | INSTR_ATTACH_FOLLOW_EXEC,
+		INSTR_ATTACH_EXACT,
+	};
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		uint64_t before;
+
+		ASSERT_EQ(0, probes_detach(&self->probes, self->puppet.pid));
+		ASSERT_EQ(1, probes_attach_with(&self->probes, self->puppet.pid, flags[i]));
+		storm(_metadata, &self->puppet, &self->probes);
+		before = probes_count(&self->probes, "probed_jump");
+		puppet_ask(&self->puppet, "call 5");
+		EXPECT_EQ(before + 5, probes_count(&self->probes, "probed_jump"));
+	}
 }
 
 TEST_HARNESS_MAIN

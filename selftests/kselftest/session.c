@@ -511,6 +511,72 @@ TEST_F(session, processes_that_cannot_be)
 	EXPECT_ERRNO(EEXIST, ioctl(self->fd, INSTR_ATTACH, &arg));
 	EXPECT_EQ(-ESRCH, probes_detach(&(struct probes){ .fd = self->fd }, getppid()));
 	EXPECT_EQ(0, probes_detach(&(struct probes){ .fd = self->fd }, getpid()));
+	arg.flags = INSTR_ATTACH_FOLLOW_EXEC;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_ATTACH, &arg));
+	arg.flags = INSTR_ATTACH_FOLLOW | INSTR_ATTACH_FOLLOW_EXEC | INSTR_ATTACH_EXACT;
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_ATTACH, &arg));
+	EXPECT_ERRNO(EEXIST, ioctl(self->fd, INSTR_ATTACH, &arg));
+	/* All of them. */
+	EXPECT_EQ(0, probes_detach(&(struct probes){ .fd = self->fd }, 0));
+	EXPECT_EQ(-ESRCH, probes_detach(&(struct probes){ .fd = self->fd }, getpid()));
+}
+
+/* A child is known, and can be attached; who has ended is not, reaped or not. */
+TEST_F(session, children_of_the_attached)
+{
+	struct instr_attach arg = { .size = sizeof(arg), .pid = getpid() };
+	pid_t child;
+
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_ATTACH, &arg));
+	child = fork();
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	EXPECT_EQ(-ESRCH, probes_detach(&(struct probes){ .fd = self->fd }, child));
+	arg.pid = child;
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_ATTACH, &arg));
+	EXPECT_ERRNO(EEXIST, ioctl(self->fd, INSTR_ATTACH, &arg));
+	kill(child, SIGKILL);
+	waitid(P_PID, (id_t)child, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
+	EXPECT_EQ(-ESRCH, probes_detach(&(struct probes){ .fd = self->fd }, child));
+	EXPECT_ERRNO(ESRCH, ioctl(self->fd, INSTR_ATTACH, &arg));
+	waitpid(child, NULL, 0);
+}
+
+TEST_F(session, spaces_that_are_forgotten)
+{
+	static const char *const names[] = { "probed_jump", NULL };
+	struct instr_space_forget arg = { .size = sizeof(arg) };
+	struct instr_space_next next = { .size = sizeof(next) };
+	struct puppet puppet;
+	struct probes probes;
+
+	probes_open(&probes, target_path("puppet"), names);
+	ASSERT_EQ(0, probes_publish(&probes));
+	puppet_start(&puppet, target_path("puppet"));
+	ASSERT_EQ(1, probes_attach(&probes, puppet.pid));
+	ASSERT_EQ(0, ioctl(probes.fd, INSTR_SPACE_NEXT, &next));
+	EXPECT_EQ(0, next.out_gone);
+	EXPECT_ERRNO(ENOENT, ioctl(probes.fd, INSTR_SPACE_FORGET, &arg));
+	arg.space_id = next.space_id;
+	EXPECT_ERRNO(EBUSY, ioctl(probes.fd, INSTR_SPACE_FORGET, &arg));
+	arg.flags = 1;
+	EXPECT_ERRNO(EOPNOTSUPP, ioctl(probes.fd, INSTR_SPACE_FORGET, &arg));
+	arg.flags = 0;
+	arg.pad = 1;
+	EXPECT_ERRNO(EINVAL, ioctl(probes.fd, INSTR_SPACE_FORGET, &arg));
+	arg.pad = 0;
+	puppet_ask(&puppet, "call 7");
+	EXPECT_EQ(0, puppet_end(&puppet));
+	EXPECT_EQ(7, probes_count(&probes, "probed_jump"));
+	next.space_id = 0;
+	ASSERT_EQ(0, ioctl(probes.fd, INSTR_SPACE_NEXT, &next));
+	EXPECT_EQ(1, next.out_gone);
+	EXPECT_EQ(0, ioctl(probes.fd, INSTR_SPACE_FORGET, &arg));
+	EXPECT_ERRNO(ENOENT, ioctl(probes.fd, INSTR_SPACE_FORGET, &arg));
+	EXPECT_EQ(0, probes_count(&probes, "probed_jump"));
+	probes_close(&probes);
 }
 
 TEST_F(session, removed_by_another)

@@ -27,9 +27,9 @@ const char help_show[] =
 	"\n"
 	"  -j, --json  print one line of JSON\n"
 	"\n"
-	"Of spaces: views, and slabs, of code; pages that are private to the program, and not\n"
-	"changed; how often who unwinds stacks looked up code of a slab where functions are\n"
-	"timed or their exits counted, and of how many functions.\n"
+	"Of spaces: views; slabs; pages that are the program's own, and not changed; where\n"
+	"functions are timed, or their exits counted, how often unwinders of stacks asked\n"
+	"for code of a slab, and of how many functions.\n"
 	"\n"
 	"Columns are aligned on a terminal, and separated by one tab elsewhere.\n";
 

@@ -41,7 +41,7 @@ const char help_stat[] =
 	"  --follow-exec             and what they execute, all that maps the files\n"
 	"  --vfork HOW               what a vfork child finds in the memory it shares with\n"
 	"                            its parent: shared, the same, and it is not counted;\n"
-	"                            exact, if there is no other thread: the files' own text\n"
+	"                            exact: the files' own text, unless it has threads\n"
 	"  -t, --timeout SECONDS     stop counting then; CMD goes on\n"
 	"  -a, --all                 rows also for functions that were not called\n"
 	"  -j, --json                print one line of JSON, with all functions\n"
