@@ -173,15 +173,22 @@ static void hook_vfork(struct instr_work *work)
  */
 static void hook_vfork_begin(struct instr_space *space, struct task_struct *child)
 {
-	struct instr_work work = { .fn = hook_vfork, .space = space };
+	struct instr_work what = {
+		.fn = hook_vfork, .space = space, .fs_base = child->thread.fsbase,
+	};
+	struct instr_work *work;
 
 	if (!instr_space_tryget(space))
 		return;
-	work.fs_base = child->thread.fsbase;
-	work.exact = instr_exact_begin(space, child);
-	instr_gate_vfork_begin(space, work.fs_base);
-	if (!instr_work_queue(&work))
-		hook_vfork(&work);
+	work = instr_work_make(&what);
+	/* Without it nobody would say when the child is gone. */
+	if (!work) {
+		instr_space_put(space);
+		return;
+	}
+	work->exact = instr_exact_begin(space, child);
+	instr_gate_vfork_begin(space, work->fs_base);
+	instr_work_queue_made(work);
 }
 
 /*
@@ -318,7 +325,7 @@ static void hook_copy_disable(void)
 	hook_copy_on = false;
 }
 
-/* ---- other tracepoints ------------------------------------------------------------------------ */
+/* ---- other tracepoints -------------------------------------------------------------------- */
 
 static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 		    struct linux_binprm *bprm)

@@ -393,9 +393,13 @@ void instr_space_hide(struct instr_space *space)
 	if (space->hidden++ || space->detached)
 		return;
 	instr_pointers_restore(space);
-	space_for_each_vma(space, vma_withdraw, NULL);
 	list_for_each_entry(slab, &space->slabs, node)
+		WRITE_ONCE(slab->overlay->unsettled, true);
+	space_for_each_vma(space, vma_withdraw, NULL);
+	list_for_each_entry(slab, &space->slabs, node) {
 		instr_overlay_zap(slab->overlay, instr_overlay_edition(slab->overlay), NULL);
+		WRITE_ONCE(slab->overlay->unsettled, false);
+	}
 }
 
 void instr_space_reveal(struct instr_space *space, struct list_head *overlays)

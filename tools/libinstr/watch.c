@@ -130,8 +130,8 @@ static void on_event(const struct instr_message *msg, void *arg)
 	struct instr_watch *watch = arg;
 	struct entry *entry = entry_find(watch, msg);
 
-	/* Of what is not a single session's, only our own processes concern us. */
-	if (msg->session_id ? msg->session_id != watch->session_id : !entry)
+	/* Of descendants that are not counted only their parents' forks concern us. */
+	if (msg->session_id != watch->session_id || (!entry && !msg->space_id))
 		return;
 	if (!entry)
 		entry = entry_add(watch, msg);
