@@ -68,6 +68,20 @@ ctl stat -T -f mian -- bash -c true
 says "--time: no such function" 125 "no function matches 'mian'"
 ctl stat --time -f libc.so.6:__restore_rt -- /bin/bash
 says "--time: none can be timed" 125 'see: instrctl list --time '
+# Not LLVM's unwinder, but of its name, and at its place.
+mkdir "$tmp/lib" && cp /lib/x86_64-linux-gnu/libdl.so.2 "$tmp/lib/libunwind.so.1"
+LD_PRELOAD=$tmp/lib/libunwind.so.1 ctl stat -T --exit=slot -f xmalloc -- /bin/bash -c true
+says "--exit=slot: an unwinder that can't be told" 125 'no return slots: libunwind.so.1'
+says "... and what can be done" 125 'without --exit=slot'
+llvm=/usr/lib/x86_64-linux-gnu/libunwind.so.1
+for library in $llvm ${llvm##*/}; do
+	if [ -e /dev/instr ] || [ ! -e $llvm ]; then
+		skip "--exit=slot: LLVM's unwinder as $library" "needs that, and no module"
+		continue
+	fi
+	LD_PRELOAD=$library ctl stat -T --exit=slot -f xmalloc -- /bin/bash -c true
+	says "--exit=slot: LLVM's unwinder as $library" 125 'load the module'
+done
 if [ ! -e /dev/instr ]; then
 	ctl stat --time -f xmalloc -f libstdc++.so.6:__cxa_throw -- /bin/bash -c 'echo ran'
 	says "--time: all but the module is there" 125 'load the module'

@@ -3,7 +3,8 @@
  * A library for LD_PRELOAD that instruments all functions of some of the files
  * that a program starts with, in the process itself, and lets the program run.
  *
- *	INSTR_HOST=cc1:libc.so.6	the files, by the last part of their paths
+ *	INSTR_HOST=cc1:-libgcc_s.so.1	the files, by the last part of their paths; -: only what
+ *			unwinds in them, if functions are timed
  *	INSTR_HOST_TIME=1		functions are timed, not only counted
  *	INSTR_EXIT=slot	how exits are seen: return, slot, auto
  *	INSTR_HOST_LOG=/tmp/log		where a process that exits says what it did:
@@ -39,6 +40,7 @@
 struct mapped {
 	char path[PATH_MAX];
 	uint64_t load;
+	bool hidden;	/* only what unwinds */
 };
 
 static struct mapped mapped[HOSTS_MAX];
@@ -55,15 +57,16 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Is @name in @list, which has colons in between? */
-static bool is_listed(const char *list, const char *name)
+/* Is @name in @list, which has colons in between? *hidden: behind a '-'. */
+static bool is_listed(const char *list, const char *name, bool *hidden)
 {
 	size_t len = strlen(name);
 
 	while (*list) {
 		size_t part = strcspn(list, ":");
 
-		if (part == len && !memcmp(list, name, len))
+		*hidden = *list == '-';
+		if (part - *hidden == len && !memcmp(list + *hidden, name, len))
 			return true;
 		list += part;
 		list += *list == ':';
@@ -84,7 +87,7 @@ static int collect(struct dl_phdr_info *info, size_t size, void *list)
 		len = readlink("/proc/self/exe", next->path, sizeof(next->path) - 1);
 		next->path[len < 0 ? 0 : len] = '\0';
 	}
-	if (len <= 0 || !is_listed(list, base_name(next->path)))
+	if (len <= 0 || !is_listed(list, base_name(next->path), &next->hidden))
 		return 0;
 	next->load = info->dlpi_addr;
 	return ++nr_mapped == HOSTS_MAX;
@@ -133,8 +136,8 @@ static int prepare(struct host *new, const struct mapped *from, struct instr_err
 	const char *const all = "*";
 
 	if (is_timed)
-		return host_prepare_exits(new, INSTR_TIMES, way, from->path, &all, 1, from->load,
-					  false, err);
+		return host_prepare_exits(new, INSTR_TIMES, way, from->path, &all, !from->hidden,
+					  from->load, false, err);
 	return host_prepare(new, from->path, &all, 1, from->load, HOST_ANYWHERE, err);
 }
 

@@ -28,10 +28,11 @@ class Program:
     """name: also that of the file, up to a colon; files: instrumented beside it;
     status: how it ends; ends: exits that some of its functions have; lines: a pattern of
     those that are compared, of its output; alone: nothing can be preloaded;
-    whole: in an emulated machine, too, all files are instrumented."""
+    whole: in an emulated machine, too, all files are instrumented;
+    hidden: files of which the tool instruments what unwinds, unasked."""
 
     def __init__(self, name, files, *args, status=0, ends=(), env=None, needs=(), lines=b"",
-                 alone=False, whole=False):
+                 alone=False, whole=False, hidden=()):
         self.name = " ".join((name, *args))
         self.path = os.path.join(TARGETS, name.partition(":")[0])
         self.argv = [self.path, *args]
@@ -43,10 +44,7 @@ class Program:
         self.lines = re.compile(lines)
         self.alone = alone
         self.whole = whole
-
-    def slotless(self):
-        """Is it to be refused where functions return to slots?"""
-        return "LD_PRELOAD" in self.env and os.environ.get("INSTR_EXIT") == "slot"
+        self.hidden = hidden
 
     def missing(self):
         """What it needs that is not here, or None."""
@@ -62,9 +60,11 @@ def static(name, *args, **kwargs):
     return Program(name, (), *args, alone=True, **kwargs)
 
 
-def llvm(name, *args, **kwargs):
+def llvm(name, *args, files=CXX, **kwargs):
     """With LLVM's unwinder before libgcc's."""
-    return Program(f"{name}:llvm", CXX, *args, env={"LD_PRELOAD": LLVM}, needs=(LLVM,), **kwargs)
+    hidden = () if os.path.basename(LLVM) in files else (os.path.basename(LLVM),)
+    return Program(name, files, *args, env={"LD_PRELOAD": LLVM}, needs=(LLVM,),
+                   ends=("exception",), hidden=hidden, **kwargs)
 
 
 ABORTS = -signal.SIGABRT
@@ -74,8 +74,9 @@ PROGRAMS = [
     Program("exceptions-own-libgcc", C, "faults", ends=("exception",)),
     static("exceptions-static", "faults", ends=("exception",)),
     static("exceptions-static-pie", "faults", ends=("exception",)),
-    llvm("exceptions"),
-    llvm("threads"),
+    llvm("exceptions:llvm"),
+    llvm("exceptions:llvm-measured", files=(*CXX, os.path.basename(LLVM))),
+    llvm("threads:llvm"),
     Program("throw", CXX, "fault", ends=("exception",)),
     Program("terminate", CXX, "uncaught", status=ABORTS),
     Program("terminate", CXX, "noexcept", status=ABORTS),

@@ -599,6 +599,109 @@ static void most_of_our_code_was_seen(void)
 	CHECK(seen > all / 3 * 2);
 }
 
+/* ---- the index -------------------------------------------------------------------- */
+
+struct bases {
+	void *text, *data, *function;
+};
+
+const void *_Unwind_Find_FDE(const void *pc, struct bases *bases);
+
+/* A description, if it is right for @pc. */
+static const uint8_t *if_covers(const uint8_t *fde, uint64_t pc)
+{
+	int32_t start;
+	uint32_t len;
+
+	if (!fde)
+		return NULL;
+	memcpy(&start, fde + 8, sizeof(start));
+	memcpy(&len, fde + 12, sizeof(len));
+	return pc - (uint64_t)(fde + 8 + start) < len ? fde : NULL;
+}
+
+static const uint8_t *by_routine(uint64_t pc)
+{
+	/* Of who unwinds, from whose context the routine reads. */
+	struct {
+		uint64_t before[4];
+		struct bases bases;
+	} context = { 0 };
+
+	return if_covers(_Unwind_Find_FDE((const void *)pc, &context.bases), pc);
+}
+
+struct eh_frame_hdr {
+	uint8_t encoding[4];
+	int32_t frame;
+	uint32_t nr;
+	struct {
+		int32_t start, fde;
+	} entry[];
+};
+
+static const struct eh_frame_hdr *index_of(const struct host *host)
+{
+	const uint8_t *part = host->slab + host->plan->unwind;
+	const Elf64_Phdr *header =
+		(const void *)(part + ((const struct unwind_head *)part)->headers);
+
+	CHECK(header[0].p_type == PT_LOAD && !header[0].p_vaddr &&
+	      header[0].p_memsz == host->plan->code_len);
+	CHECK(header[1].p_type == PT_GNU_EH_FRAME && header[1].p_vaddr < host->plan->code_len);
+	return (const void *)(host->slab + header[1].p_vaddr);
+}
+
+static const uint8_t *by_index(const struct eh_frame_hdr *index, uint64_t pc)
+{
+	int64_t at = (int64_t)(pc - (uint64_t)index);
+	size_t low = 0, high = index->nr;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (index->entry[middle].start <= at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low || !index->entry[low - 1].fde)
+		return NULL;
+	return if_covers((const uint8_t *)index + index->entry[low - 1].fde, pc);
+}
+
+static void check_index(const struct host *host)
+{
+	static const uint8_t encoding[] = { 1, 0x1b, 0x03, 0x3b };
+	const struct eh_frame_hdr *index = index_of(host);
+	uint64_t end = (uint64_t)host->slab + host->plan->code_len;
+	size_t found = 0, wrong = 0;
+	uint32_t terminator;
+
+	CHECK(!memcmp(index->encoding, encoding, sizeof(encoding)));
+	memcpy(&terminator, (const uint8_t *)&index->frame + index->frame, sizeof(terminator));
+	CHECK(!terminator);
+	for (uint32_t i = 1; i < index->nr; i++)
+		wrong += index->entry[i - 1].start >= index->entry[i].start;
+	CHECK(!wrong);
+	for (uint64_t pc = (uint64_t)host->slab; pc < end; pc++) {
+		const uint8_t *want = by_routine(pc);
+
+		found += want != NULL;
+		wrong += want != by_index(index, pc);
+	}
+	printf("# %zu of %zu bytes are described, %zu otherwise\n", found,
+	       (size_t)host->plan->code_len, wrong);
+	CHECK(found && !wrong);
+}
+
+static void the_index_says_what_the_routine_does(void)
+{
+	show_all(true);
+	check_index(&self);
+	check_index(&unwinder);
+}
+
 /* ---- throwing handlers ------------------------------------------------------------ */
 
 static struct instr_unwinds *unwinds(void)
@@ -1021,6 +1124,7 @@ int main(void)
 		RUN(through_exceptions);
 	RUN(handlers_throw);
 	RUN(images_can_be_registered);
+	RUN(the_index_says_what_the_routine_does);
 	RUN(profilers_get_to_the_end);
 	print_costs();
 	show_all(false);

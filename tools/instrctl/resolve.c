@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The FILE of a FILE:GLOB: first what the program has mapped, then what its
- * loader would map, then what it may still load by name.
+ * loader would map, preloaded or needed, then what it may still load by name.
  */
 
 #include "resolve.h"
@@ -95,6 +95,34 @@ static char *find_needed(const struct subject *subject, const char *name)
 	return found;
 }
 
+/* What has no '/' is looked for as what is needed is. */
+static char *preloaded_path(const char *entry, const char *name)
+{
+	char *path = NULL;
+
+	if (!strchr(entry, '/'))
+		return strcmp(entry, name) || instr_library_find(name, &path, NULL) ? NULL : path;
+	return has_base_name(entry, name) || has_soname(entry, name) ? strdup(entry) : NULL;
+}
+
+/* As far as one can tell in advance. */
+static char *find_preloaded(const struct subject *subject, const char *name)
+{
+	const char *list = subject->pid ? NULL : getenv("LD_PRELOAD");
+	char *found = NULL;
+
+	while (list && *list && !found) {
+		size_t len = strcspn(list, ": ");
+		char *entry = strndup(list, len);
+
+		if (entry)
+			found = preloaded_path(entry, name);
+		free(entry);
+		list += len + (list[len] != '\0');
+	}
+	return found;
+}
+
 int resolve_file(const struct subject *subject, const char *name, char **ret,
 		 struct instr_err *err)
 {
@@ -103,19 +131,13 @@ int resolve_file(const struct subject *subject, const char *name, char **ret,
 	if (!path && strchr(name, '/'))
 		path = strdup(name);
 	if (!path)
+		path = find_preloaded(subject, name);
+	if (!path)
 		path = find_needed(subject, name);
 	if (!path)
 		return instr_library_find(name, ret, err);
 	*ret = path;
 	return 0;
-}
-
-/* As far as one can tell in advance. */
-static bool is_preloaded(const char *name)
-{
-	const char *list = getenv("LD_PRELOAD");
-
-	return list && strstr(list, name);
 }
 
 bool resolve_is_there(const struct subject *subject, const char *name)
@@ -124,8 +146,10 @@ bool resolve_is_there(const struct subject *subject, const char *name)
 	bool found;
 
 	if (!path)
+		path = find_preloaded(subject, name);
+	if (!path)
 		path = find_needed(subject, name);
 	found = path != NULL;
 	free(path);
-	return found || (!subject->pid && is_preloaded(name));
+	return found;
 }

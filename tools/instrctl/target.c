@@ -17,6 +17,7 @@
 #include "room.h"
 #include "say.h"
 #include "timable.h"
+#include "libinstr/timing.h"
 
 /* ---- patterns to files ----------------------------------------------------- */
 
@@ -199,9 +200,10 @@ static int make_plans(struct subject *subject, struct target *target,
 	return target->nr_plans ? 0 : code;
 }
 
-#define LLVM_UNWINDER "libunwind.so.1"
-
 /* ---- what unwinds stacks --------------------------------------------------- */
+
+/* Exports what libgcc does, and asks the dynamic loader. */
+#define LLVM_UNWINDER "libunwind.so.1"
 
 void targets_leave_out(struct targets *targets, struct target *target)
 {
@@ -219,6 +221,25 @@ static bool uses_slots(const struct target *target)
 	return false;
 }
 
+/* Does @target tell its unwinder of slabs? */
+static bool tells(const struct target *target)
+{
+	for (size_t i = 0; i < target->nr_plans; i++)
+		for (size_t j = 0; j < target->plan[i]->nr; j++)
+			if (target->plan[i]->site[j].unwinds == TIMING_ITERATE &&
+			    target->plan[i]->site[j].how != INSTR_HOW_REFUSED)
+				return true;
+	return false;
+}
+
+static bool llvm_is_told(const struct targets *targets)
+{
+	for (size_t i = 0; i < targets->nr; i++)
+		if (tells(&targets->target[i]))
+			return true;
+	return false;
+}
+
 int targets_check_slots(const struct targets *targets, const struct subject *subject,
 			struct instr_err *err)
 {
@@ -228,10 +249,10 @@ int targets_check_slots(const struct targets *targets, const struct subject *sub
 		slots |= uses_slots(&targets->target[i]);
 	if (!slots)
 		return 0;
-	if (targets->blind)
-		instr_fail(err, -ENOTUNIQ, "no return slots: libgcc_s.so.1 can't be told of them");
-	else if (subject && resolve_is_there(subject, LLVM_UNWINDER))
+	if (subject && resolve_is_there(subject, LLVM_UNWINDER) && !llvm_is_told(targets))
 		instr_fail(err, -ENOTUNIQ, "no return slots: " LLVM_UNWINDER " knows nothing of them");
+	else if (targets->blind)
+		instr_fail(err, -ENOTUNIQ, "no return slots: libgcc_s.so.1 can't be told of them");
 	else
 		return 0;
 	return instr_hint(err, -ENOTUNIQ, "without --exit=slot functions that would need one are left out");
@@ -279,6 +300,8 @@ int targets_create(struct subject *subject, const struct patterns *patterns,
 	if (!code && goal.measure != INSTR_CALLS) {
 		add_hidden(subject, "libgcc_s.so.1", ret);
 		add_hidden(subject, "libstdc++.so.6", ret);
+		if (resolve_is_there(subject, LLVM_UNWINDER))
+			add_hidden(subject, LLVM_UNWINDER, ret);
 	}
 	if (!code)
 		code = targets_check_slots(ret, subject, err);

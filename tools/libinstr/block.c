@@ -163,9 +163,9 @@ static void emit_timing_unwind(struct emit *emit, const struct block_places *pla
 		   "\xb8");			/* mov $how,%eax */
 	emit_byte(emit, how);
 	EMIT(emit, "\0\0\0");
-	if (how == TIMING_FIND) {
-		EMIT(emit, "\xe8");		/* call unwind_find */
-		emit_relative(emit, places->find, 0);
+	if (how == TIMING_FIND || how == TIMING_ITERATE) {
+		EMIT(emit, "\xe8");		/* call unwind_find, or unwind_iterate */
+		emit_relative(emit, how == TIMING_FIND ? places->find : places->iterate, 0);
 	} else {
 		emit_timing(emit, places, timing_unwind);
 	}

@@ -15,6 +15,7 @@ struct block_places {
 	int64_t kept;		/* what the pointer was */
 	int64_t timing;		/* timing_code */
 	int64_t find;		/* unwind_find */
+	int64_t iterate;	/* unwind_iterate */
 	int64_t record;		/* of the function that is timed */
 	const struct machine *machine;
 	uint32_t shard_len;

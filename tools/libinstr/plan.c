@@ -116,8 +116,8 @@ static void text_set_bounds(struct site_text *text, const struct instr_file *fil
 
 	text->lowest = slab_start(text->distance.top, file->text->p_offset);
 	text->highest = slab_start(text->distance.top, end) +
-			(int64_t)(4 * PAGE + UNWIND_LEN + SLAB_SLOTS_LEN + overflow) +
-			nr_cells * (int64_t)sizeof(struct instr_cell);
+			(int64_t)(5 * PAGE + UNWIND_LEN + SLAB_SLOTS_LEN + overflow) +
+			nr_cells * (int64_t)(sizeof(struct instr_cell) + sizeof(uint64_t));
 }
 
 static int text_init(struct site_text *text, const struct instr_plan *plan,

@@ -26,8 +26,8 @@
  * Where functions are timed, only what is asked for has a place: each site has a cell, to
  * which its slot leads, and there are times behind the data instead of counters:
  *
- *	| descriptor, gate, timing |  slots  | unwinding | return slots | cells | control |
- *	  table of return slots | times
+ *	| descriptor, gate, timing |  slots  | unwinding | index of that | return slots |
+ *	  cells | control | table of return slots | times
  *
  * What is in use is listed as chunks, in the order in which it is laid out:
  * descriptor, slots, overflow, cells, annex. Between them the code is zero.
@@ -341,7 +341,7 @@ int slab_lay_out_timed(struct instr_plan *plan, size_t nr_records, struct instr_
 	plan->nr_records = nr_records;
 	plan->slab_start = slab_start(plan->distance.top, text->p_offset);
 	plan->unwind = page_up((uint64_t)(end - plan->slab_start));
-	plan->slots = plan->unwind + UNWIND_LEN;
+	plan->slots = page_up(plan->unwind + UNWIND_LEN + unwind_index_len(plan));
 	plan->nr_slots = 1 << TIMING_SLOT_BITS;
 	end = plan->slab_start + (int64_t)(plan->slots + SLAB_SLOTS_LEN);
 	lay_out_cells(plan, &end);
@@ -462,7 +462,8 @@ static int cover_timed(struct instr_plan *plan, struct instr_err *err)
 
 	if (plan->measure == INSTR_CALLS)
 		return 0;
-	code = chunk_cover(plan, plan->slab_start + (int64_t)plan->unwind, UNWIND_LEN, err);
+	code = chunk_cover(plan, plan->slab_start + (int64_t)plan->unwind,
+			   UNWIND_LEN + unwind_index_len(plan), err);
 	if (!code && takes_slots(plan))
 		code = chunk_cover(plan, plan->slab_start + (int64_t)plan->slots, SLAB_SLOTS_LEN,
 				   err);
@@ -577,6 +578,7 @@ static void fill_site(const struct instr_plan *plan, const struct instr_plan_sit
 		.kept = data + (int64_t)(plan->data_len + site->kept),
 		.timing = plan->slab_start + TIMING_AT,
 		.find = plan->slab_start + (int64_t)plan->unwind + UNWIND_FIND_AT,
+		.iterate = plan->slab_start + (int64_t)plan->unwind + unwind_iterate_at(),
 		.record = data + (int64_t)(plan->data_len + plan->kept_len +
 					   site->record * INSTR_LANES *
 					   sizeof(struct timing_record)),
@@ -614,8 +616,12 @@ static void fill_site(const struct instr_plan *plan, const struct instr_plan_sit
 static int fill_unwind(const struct instr_plan *plan, uint8_t *bytes, struct instr_err *err)
 {
 	const uint8_t *at = slab_bytes(plan, plan->slab_start + (int64_t)plan->unwind);
+	uint8_t *part = bytes + (at - bytes);
+	int code = unwind_fill(plan, bytes, part, err);
 
-	return unwind_fill(plan, bytes, bytes + (at - bytes), err);
+	if (!code)
+		unwind_fill_index(plan, part, part + UNWIND_LEN);
+	return code;
 }
 
 int slab_fill(struct instr_plan *plan, uint8_t *bytes, struct instr_err *err)

@@ -38,8 +38,11 @@ uint64_t slab_table(const struct instr_plan *plan);
 void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
 		    uint32_t cell);
 
-/* Whoever changes what block.c, far.c, gate.c, reloc.c, returns.c, lookup.S, timing.S or unwinding.c emit, or where, changes this. */
-#define SLAB_LAYOUT_VERSION 15
+/*
+ * Whoever changes what block.c, far.c, gate.c, iterate.S, lookup.S, reloc.c, returns.c, timing.S
+ * or unwinding.c emit, or where, changes this.
+ */
+#define SLAB_LAYOUT_VERSION 16
 
 /* In the slab's first page: the gate, behind the descriptor, and timing_code. */
 #define SLAB_GATE_AT	64

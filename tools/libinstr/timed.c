@@ -381,7 +381,11 @@ static const struct {
 	{ "_Unwind_ForcedUnwind", TIMING_THREAD_END },
 	{ "__cxa_begin_catch", TIMING_CATCH },
 	{ "_Unwind_Find_FDE", TIMING_FIND },
+	{ "dl_iterate_phdr@plt", TIMING_ITERATE },
 };
+
+/* LLVM's unwinder: others who ask for modules are shown none of ours. */
+static const char asks_the_loader[] = "__unw_add_dynamic_fde";
 
 static struct instr_plan_site *find_entry(const struct timed *timed, size_t func)
 {
@@ -411,16 +415,24 @@ static int add_unwinder(struct timed *timed, size_t func, uint8_t how,
 	return push(timed, &site, err);
 }
 
+static bool is_of_use(const struct timed *timed, uint8_t how)
+{
+	size_t func = FUNC_NONE;
+
+	if (how == TIMING_ITERATE)
+		return func_find_name(timed->text->funcs, asks_the_loader, &func);
+	/* Who only counts has no use for the others. */
+	return timed->text->measure != INSTR_EXITS || how == TIMING_FIND;
+}
+
 int timed_add_unwinders(struct timed *timed, struct instr_err *err)
 {
 	for (size_t i = 0; i < sizeof(unwinders) / sizeof(*unwinders); i++) {
 		size_t func = FUNC_NONE;
 		int code;
 
-		/* Who only counts has no use for the others. */
-		if (timed->text->measure == INSTR_EXITS && unwinders[i].how != TIMING_FIND)
-			continue;
-		if (!func_find_name(timed->text->funcs, unwinders[i].name, &func))
+		if (!is_of_use(timed, unwinders[i].how) ||
+		    !func_find_name(timed->text->funcs, unwinders[i].name, &func))
 			continue;
 		code = add_unwinder(timed, func, unwinders[i].how, err);
 		if (code)

@@ -84,6 +84,7 @@
 #define TIMING_THREAD_END	2
 #define TIMING_CATCH		3		/* only told */
 #define TIMING_FIND		4		/* not told: it goes to unwind_find */
+#define TIMING_ITERATE		6		/* not told: it goes to unwind_iterate */
 /*
  * Only told: RDI is the exception (struct _Unwind_Exception). If its private_1 is set it is no
  * exception, but a thread that ends.

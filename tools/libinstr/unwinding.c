@@ -16,6 +16,7 @@
 #include "unwinding.h"
 
 #include <dwarf.h>
+#include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -47,6 +48,7 @@ _Static_assert(offsetof(struct unwind_head, cells) == UNWIND_CELLS &&
 	       offsetof(struct unwind_head, returns) == UNWIND_RETURNS &&
 	       offsetof(struct unwind_head, slots_at) == UNWIND_SLOTS_AT &&
 	       offsetof(struct unwind_head, table) == UNWIND_TABLE &&
+	       offsetof(struct unwind_head, headers) == UNWIND_HEADERS &&
 	       sizeof(struct unwind_head) <= UNWIND_FIND_AT, "lookup.S");
 
 /* DWARF's numbers of registers. */
@@ -232,15 +234,22 @@ static void emit_returns(struct emit *emit, int64_t cie, const struct instr_plan
 struct rows {
 	struct emit *emit;
 	uint32_t at;		/* of the last row, in the code that is described */
+	uint32_t last;		/* bytes of the instruction before what comes next */
 	struct stack stack;
 	int32_t base;		/* from the CFA down to where RSP is at depth 0 */
 	int32_t align;
 };
 
+/*
+ * A row may begin anywhere behind the start of the instruction before. LLVM's unwinder takes
+ * only those that begin before an address, also where that was interrupted.
+ */
 static void emit_advance(struct rows *rows, uint32_t at)
 {
-	uint32_t delta = at - rows->at;
+	uint32_t delta;
 
+	at -= rows->last > 1;
+	delta = at - rows->at;
 	if (!delta)
 		return;
 	if (delta < 0x40) {
@@ -336,6 +345,7 @@ static void walk_code(struct block_walk *walk, uint32_t at, uint32_t end, struct
 		emit_row(&walk->rows, at, &stack);
 		stack_step(&stack, &insn, walk->block + at);
 		at += insn.len;
+		walk->rows.last = insn.len;
 	}
 }
 
@@ -366,11 +376,33 @@ static void walk_interceptor(struct block_walk *walk, const struct instr_plan_si
 	walk_code(walk, end, site->displaced_at, missed);
 }
 
-/* Behind the routine, whose length is the same everywhere. */
+#define ROUTINE_ALIGN 16
+
+uint32_t unwind_iterate_at(void)
+{
+	return (UNWIND_FIND_AT + (uint32_t)(unwind_find_end - unwind_find) + ROUTINE_ALIGN - 1) &
+	       ~(ROUTINE_ALIGN - 1U);
+}
+
+/* Bytes of both routines, which is the same everywhere. */
+static size_t own_len(void)
+{
+	return unwind_iterate_at() - UNWIND_FIND_AT +
+	       (size_t)(unwind_iterate_end - unwind_iterate);
+}
+
+static void own_copy(uint8_t *bytes)
+{
+	memset(bytes, 0, own_len());
+	memcpy(bytes, unwind_find, (size_t)(unwind_find_end - unwind_find));
+	memcpy(bytes + unwind_iterate_at() - UNWIND_FIND_AT, unwind_iterate,
+	       (size_t)(unwind_iterate_end - unwind_iterate));
+}
+
+/* Behind the routines. */
 static size_t place_cie_at(void)
 {
-	return (UNWIND_FIND_AT + (size_t)(unwind_find_end - unwind_find) + ENTRY_ALIGN - 1) &
-	       ~(size_t)(ENTRY_ALIGN - 1);
+	return (UNWIND_FIND_AT + own_len() + ENTRY_ALIGN - 1) & ~(size_t)(ENTRY_ALIGN - 1);
 }
 
 static int64_t place_cie(const struct instr_plan *plan)
@@ -448,15 +480,18 @@ struct routines {
 	uint32_t len;
 	bool *is_known;
 	struct stack *stack;
+	uint32_t beyond;	/* what goes back to the caller of the block it is called from */
 	uint32_t *todo;		/* starts of instructions whose stack is known */
 	uint32_t nr_todo;
 };
 
-static bool routines_init(struct routines *routines, const uint8_t *bytes, uint32_t len)
+static bool routines_init(struct routines *routines, const uint8_t *bytes, uint32_t len,
+			  uint32_t beyond)
 {
 	*routines = (struct routines){
 		.bytes = bytes,
 		.len = len,
+		.beyond = beyond,
 		.is_known = calloc(len, sizeof(bool)),
 		.stack = calloc(len, sizeof(struct stack)),
 		.todo = calloc(len, sizeof(uint32_t)),
@@ -505,14 +540,14 @@ static void routines_follow(struct routines *routines, uint32_t at)
  */
 static void routines_follow_all(struct routines *routines)
 {
-	static const struct stack entry;
+	static const struct stack entry, beyond = { .depth = 8 + 8 + 128 };
 	struct insn insn;
 
 	for (uint32_t at = 0; at < routines->len; at += insn.len) {
 		insn.len = 1;
 		if (!routines->bytes[at] && !routines->is_known[at])
 			continue;
-		routines_add(routines, at, &entry);
+		routines_add(routines, at, at == routines->beyond ? &beyond : &entry);
 		while (routines->nr_todo)
 			routines_follow(routines, routines->todo[--routines->nr_todo]);
 		if (!insn_decode(routines->bytes + at, routines->len - at, &insn))
@@ -520,23 +555,30 @@ static void routines_follow_all(struct routines *routines)
 	}
 }
 
-/* The @len bytes of code at @bytes, which will lie at @start. */
+/*
+ * The @len bytes of code at @bytes, which will lie at @start. @beyond: see struct routines;
+ * @len: there is none.
+ */
 static int emit_routines(struct emit *emit, int64_t cie, int64_t start, const uint8_t *bytes,
-			 size_t len, struct instr_err *err)
+			 size_t len, size_t beyond, struct instr_err *err)
 {
 	struct rows rows = { .emit = emit, .base = 8, .align = 8 };
 	struct routines routines;
+	uint32_t before = 0;
 	size_t begin;
 
-	if (!routines_init(&routines, bytes, (uint32_t)len)) {
+	if (!routines_init(&routines, bytes, (uint32_t)len, (uint32_t)beyond)) {
 		routines_exit(&routines);
 		return err_memory(err);
 	}
 	routines_follow_all(&routines);
 	begin = emit_fde_begin(emit, cie, start, len);
 	for (uint32_t at = 0; at < len; at++) {
-		if (routines.is_known[at])
-			emit_row(&rows, at, &routines.stack[at]);
+		if (!routines.is_known[at])
+			continue;
+		rows.last = at - before;
+		before = at;
+		emit_row(&rows, at, &routines.stack[at]);
 	}
 	emit_entry_end(emit, begin);
 	routines_exit(&routines);
@@ -563,6 +605,7 @@ static int emit_common(struct emit *emit, const struct instr_plan *plan, const u
 {
 	int64_t own = plan->slab_start + (int64_t)plan->unwind + UNWIND_FIND_AT;
 	int64_t cie = emit_here(emit);
+	uint8_t own_bytes[UNWIND_LEN];
 	int code;
 
 	emit_place_cie(emit);
@@ -576,29 +619,47 @@ static int emit_common(struct emit *emit, const struct instr_plan *plan, const u
 	emit_routine_cie(emit);
 	head->common = (uint32_t)(emit_here(emit) - part);
 	code = emit_routines(emit, cie, plan->slab_start + SLAB_GATE_AT, page + SLAB_GATE_AT,
-			     PAGE - SLAB_GATE_AT, err);
+			     PAGE - SLAB_GATE_AT, PAGE, err);
 	if (code)
 		return code;
 	head->own = (uint32_t)(emit_here(emit) - part);
-	return emit_routines(emit, cie, own, unwind_find,
-			     (size_t)(unwind_find_end - unwind_find), err);
+	own_copy(own_bytes);
+	return emit_routines(emit, cie, own, own_bytes, own_len(),
+			     unwind_iterate_at() - UNWIND_FIND_AT, err);
 }
 
-static void fill_find(const struct instr_plan *plan, uint8_t *bytes)
+/* @at: where in the unwind part the routine is. */
+static void fill_holes(const struct instr_plan *plan, uint8_t *bytes, uint32_t at,
+		       const uint16_t *hole, const uint16_t *end)
 {
 	int64_t data = plan->slab_start + (int64_t)plan->code_len;
 
-	memcpy(bytes, unwind_find, (size_t)(unwind_find_end - unwind_find));
-	for (const uint16_t *hole = unwind_holes; hole < unwind_holes_end; hole++) {
+	for (; hole < end; hole++) {
 		struct emit emit = {
-			.bytes = bytes + *hole,
-			.position = plan->slab_start + (int64_t)plan->unwind +
-				    UNWIND_FIND_AT + *hole,
+			.bytes = bytes + at + *hole,
+			.position = plan->slab_start + (int64_t)plan->unwind + at + *hole,
 		};
 
 		emit_relative(&emit, data + (int64_t)offsetof(struct instr_control, frames), 0);
 	}
 }
+
+/* The whole of the code is one segment. */
+static void fill_headers(const struct instr_plan *plan, uint8_t *bytes)
+{
+	const Elf64_Phdr header[UNWIND_HEADERS_NR] = {
+		{ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_memsz = plan->code_len,
+		  .p_filesz = plan->code_len, .p_align = PAGE },
+		{ .p_type = PT_GNU_EH_FRAME, .p_flags = PF_R,
+		  .p_vaddr = plan->unwind + UNWIND_LEN,
+		  .p_offset = plan->unwind + UNWIND_LEN,
+		  .p_memsz = unwind_index_len(plan), .p_filesz = unwind_index_len(plan) },
+	};
+
+	memcpy(bytes, header, sizeof(header));
+}
+
+#define HEADERS_AT (UNWIND_LEN - UNWIND_HEADERS_NR * sizeof(Elf64_Phdr))
 
 int unwind_fill(const struct instr_plan *plan, const uint8_t *page, uint8_t *bytes,
 		struct instr_err *err)
@@ -609,6 +670,7 @@ int unwind_fill(const struct instr_plan *plan, const uint8_t *page, uint8_t *byt
 		.asked = instr_plan_len(plan) - unwind_asked_len(plan),
 		.slots_at = (uint32_t)plan->slots - 1,
 		.table = (uint32_t)slab_table(plan),
+		.headers = HEADERS_AT,
 	};
 	int64_t part = plan->slab_start + (int64_t)plan->unwind;
 	struct emit emit = { .position = part, .len = place_cie_at() };
@@ -616,13 +678,98 @@ int unwind_fill(const struct instr_plan *plan, const uint8_t *page, uint8_t *byt
 
 	if (code)
 		return code;
-	if (emit.len > UNWIND_LEN)
+	if (emit.len > HEADERS_AT)
 		return instr_fail(err, -E2BIG, "descriptions of %zu bytes", emit.len);
 	emit = (struct emit){ .bytes = bytes, .position = part, .len = place_cie_at() };
 	code = emit_common(&emit, plan, page, part, &head, err);
-	fill_find(plan, bytes + UNWIND_FIND_AT);
+	own_copy(bytes + UNWIND_FIND_AT);
+	fill_holes(plan, bytes, UNWIND_FIND_AT, unwind_holes, unwind_holes_end);
+	fill_holes(plan, bytes, unwind_iterate_at(), iterate_holes, iterate_holes_end);
+	fill_headers(plan, bytes + HEADERS_AT);
 	memcpy(bytes, &head, sizeof(head));
 	return code;
+}
+
+/* ---- the index ------------------------------------------------------------------ */
+
+/* Of what is in all slabs: the first page, slots, routines, return slots. */
+#define COMMON_ENTRIES 4
+
+/* .eh_frame_hdr, and what follows it, in order. */
+struct index {
+	uint8_t version, frame_enc, nr_enc, table_enc;
+	/*
+	 * To .eh_frame, from here; 0: which is what ends it. And an entry that says nothing, as
+	 * its displacement is 0, too, leads to what is no description.
+	 */
+	int32_t frame;
+	uint32_t nr;
+};
+
+struct index_entry {
+	int32_t start, fde;	/* from where the index begins */
+};
+
+uint64_t unwind_index_len(const struct instr_plan *plan)
+{
+	uint64_t len = sizeof(struct index) +
+		       (COMMON_ENTRIES + plan->nr_cells) * sizeof(struct index_entry);
+
+	return (len + PAGE - 1) & -(uint64_t)PAGE;
+}
+
+/* @start, @fde: offsets in the slab; @fde: 0: nothing is known of it. */
+static void set_entry(const struct instr_plan *plan, uint8_t *bytes, uint32_t nr,
+		      uint64_t start, uint64_t fde)
+{
+	int64_t at = (int64_t)(plan->unwind + UNWIND_LEN);
+	const struct index_entry entry = {
+		.start = (int32_t)((int64_t)start - at),
+		.fde = fde ? (int32_t)((int64_t)fde - at) : 0,
+	};
+
+	memcpy(bytes + sizeof(struct index) + nr * sizeof(entry), &entry, sizeof(entry));
+}
+
+static uint64_t cell_at(const struct instr_plan *plan, uint32_t cell)
+{
+	return plan->cells + (cell - 1) * sizeof(struct instr_cell);
+}
+
+/* What is in cells nobody knows, but where they are; bytes are written once. */
+static void set_cell_entries(const struct instr_plan *plan, uint8_t *bytes)
+{
+	for (uint32_t cell = 1; cell <= plan->nr_cells; cell++)
+		set_entry(plan, bytes, COMMON_ENTRIES + cell - 1, cell_at(plan, cell), 0);
+	for (size_t i = 0; i < plan->nr; i++) {
+		const struct instr_plan_site *site = &plan->site[i];
+		uint64_t cell = cell_at(plan, site->cell);
+
+		if (site->how != INSTR_HOW_REFUSED &&
+		    unwind_cell_len(site) <= sizeof(struct instr_cell))
+			set_entry(plan, bytes, COMMON_ENTRIES + site->cell - 1, cell,
+				  cell + cell_fde_at(site));
+	}
+}
+
+void unwind_fill_index(const struct instr_plan *plan, const uint8_t *part, uint8_t *bytes)
+{
+	const struct index index = {
+		.version = 1,
+		.frame_enc = POINTERS,
+		.nr_enc = DW_EH_PE_udata4,
+		.table_enc = DW_EH_PE_datarel | DW_EH_PE_sdata4,
+		.nr = COMMON_ENTRIES + plan->nr_cells,
+	};
+	struct unwind_head head;
+
+	memcpy(&head, part, sizeof(head));
+	memcpy(bytes, &index, sizeof(index));
+	set_entry(plan, bytes, 0, SLAB_GATE_AT, plan->unwind + head.common);
+	set_entry(plan, bytes, 1, PAGE, plan->unwind + head.slots);
+	set_entry(plan, bytes, 2, plan->unwind + UNWIND_FIND_AT, plan->unwind + head.own);
+	set_entry(plan, bytes, 3, plan->slots - 1, plan->unwind + head.returns);
+	set_cell_entries(plan, bytes);
 }
 
 /* ---- the other way ------------------------------------------------------------ */

@@ -6,6 +6,9 @@
  * the descriptions of all that is in the slab but for the cells, and the routine that
  * _Unwind_Find_FDE of each copy of libgcc is made to ask (lookup.S). A cell has its own
  * behind its block.
+ *
+ * LLVM's unwinder asks the dynamic loader, and gets pseudo-modules (iterate.S): program
+ * headers in the unwind part, and an index of all descriptions (.eh_frame_hdr) behind it.
  */
 #ifndef LIBINSTR_UNWIND_H
 #define LIBINSTR_UNWIND_H
@@ -23,6 +26,8 @@
 #define UNWIND_RETURNS		36
 #define UNWIND_SLOTS_AT		40
 #define UNWIND_TABLE		44
+#define UNWIND_HEADERS		48
+#define UNWIND_HEADERS_NR	2
 #define UNWIND_OF_SLAB		56
 #define UNWIND_OF_CELL		12
 #define UNWIND_RECORD		252
@@ -45,7 +50,8 @@ struct unwind_head {
 	/* Offsets in the slab: */
 	uint32_t slots_at;	/* of the byte before the first return slot; 0: there are none */
 	uint32_t table;		/* of their table */
-	uint32_t pad[4];
+	uint32_t headers;	/* offset from here of program headers; 0: there is no index */
+	uint32_t pad[3];
 };
 
 /* The routine, and where in it displacements to control.frames are. */
@@ -54,6 +60,21 @@ extern const uint16_t unwind_holes[], unwind_holes_end[];
 
 /* Where in the unwind part the routine is. */
 #define UNWIND_FIND_AT	64
+
+/* The other one, and where displacements to control.frames are in it. */
+extern const uint8_t unwind_iterate[], unwind_iterate_end[];
+extern const uint16_t iterate_holes[], iterate_holes_end[];
+
+/* Where in the unwind part that is, behind the first. */
+uint32_t unwind_iterate_at(void);
+
+/* Bytes of the index, which is as long as all cells need. */
+uint64_t unwind_index_len(const struct instr_plan *plan);
+
+/*
+ * Writes it, as far as there is something to find. @part: the unwind part, which is filled.
+ */
+void unwind_fill_index(const struct instr_plan *plan, const uint8_t *part, uint8_t *bytes);
 
 /*
  * How many bytes the cell of @site needs for its block and the description of that; it
