@@ -14,6 +14,7 @@
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "child.h"
@@ -55,8 +56,9 @@ static void exact_hide(struct instr_work *work)
 
 void instr_exact_end(struct instr_exact *exact)
 {
-	/* Who is killed runs nothing any more. */
-	if (!mutex_lock_killable(&exact->session->lock)) {
+	/* A parent that was killed while it waited runs nothing any more, but its child does. */
+	if (!fatal_signal_pending(current) && !(current->flags & PF_EXITING) &&
+	    !mutex_lock_killable(&exact->session->lock)) {
 		if (exact->state == EXACT_HIDDEN && !exact->session->dead)
 			instr_space_reveal(exact->space, &exact->session->overlays);
 		exact->state = EXACT_OVER;

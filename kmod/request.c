@@ -266,6 +266,21 @@ static bool space_is_gone(struct instr_space *space)
 	return !instr_space_lives(space) && !instr_space_count_views(space);
 }
 
+/* The hook comes a little later than the end of the address space. */
+static bool space_has_execed(struct instr_space *space)
+{
+	struct task_struct *leader;
+	struct mm_struct *mm;
+
+	if (READ_ONCE(space->execed) || !space_is_gone(space))
+		return READ_ONCE(space->execed);
+	rcu_read_lock();
+	leader = pid_task(space->tgid, PIDTYPE_TGID);
+	mm = leader ? READ_ONCE(leader->mm) : NULL;
+	rcu_read_unlock();
+	return mm && mm != space->mm;
+}
+
 int instr_request_space_next(struct instr_session *session,
 			     struct instr_space_next *arg)
 {
@@ -286,7 +301,7 @@ int instr_request_space_next(struct instr_session *session,
 			.out_private = space->private,
 			.out_slabs = instr_space_count_slabs(space),
 			.out_unset = space->unset,
-			.out_exec = READ_ONCE(space->execed),
+			.out_exec = space_has_execed(space),
 			.out_gone = space_is_gone(space),
 		};
 		strscpy((char *)arg->out_comm, space->comm, sizeof(arg->out_comm));

@@ -83,13 +83,18 @@ static void entry_add(struct instr_scope *scope, struct scope_entry *entry)
 	hash_add_rcu(scope->by_tgid, &entry->hash, (unsigned long)entry->tgid);
 }
 
+static void entry_put(struct scope_entry *entry)
+{
+	INIT_RCU_WORK(&entry->free, entry_free);
+	queue_rcu_work(instr_view_wq, &entry->free);
+}
+
 static void entry_remove(struct instr_scope *scope, struct scope_entry *entry)
 {
 	lockdep_assert_held(&scope->lock);
 	list_del_rcu(&entry->node);
 	hash_del_rcu(&entry->hash);
-	INIT_RCU_WORK(&entry->free, entry_free);
-	queue_rcu_work(instr_view_wq, &entry->free);
+	entry_put(entry);
 }
 
 /* Under RCU, or its lock. */
@@ -112,7 +117,7 @@ static bool entry_covers(const struct scope_entry *entry, const struct mm_struct
 	case SCOPE_FIRST:
 		return entry->mm == mm;
 	case SCOPE_LATER:
-		return entry->mm != mm;
+		return mm && entry->mm != mm;
 	default:
 		return false;
 	}
@@ -120,17 +125,26 @@ static bool entry_covers(const struct scope_entry *entry, const struct mm_struct
 
 /* ---- changing it --------------------------------------------------------------- */
 
-/* What was known of it as a descendant stays known. */
+/* What was known of it as a descendant stays known, and at no time is it unknown. */
 static void entry_replace(struct instr_scope *scope, struct scope_entry *entry)
 {
 	struct scope_entry *known = entry_find(scope, entry->tgid);
 
-	if (known) {
-		entry->parent = known->parent;
-		entry->clone_flags = known->clone_flags;
-		entry_remove(scope, known);
+	if (!known) {
+		entry_add(scope, entry);
+		return;
 	}
-	entry_add(scope, entry);
+	entry->parent = known->parent;
+	entry->clone_flags = known->clone_flags;
+	list_replace_rcu(&known->node, &entry->node);
+	hlist_replace_rcu(&known->hash, &entry->hash);
+	entry_put(known);
+}
+
+/* What it executed may not be. */
+static bool entry_is_measured(const struct scope_entry *entry, const struct mm_struct *mm)
+{
+	return entry->when == SCOPE_LATER || entry_covers(entry, mm);
 }
 
 static bool has_ended(const struct task_struct *task)
@@ -147,7 +161,7 @@ int instr_scope_add(struct instr_scope *scope, struct task_struct *task, struct 
 
 	rcu_read_lock();
 	entry = entry_find(scope, tgid);
-	measured = entry && entry->when != SCOPE_NEVER;
+	measured = entry && entry_is_measured(entry, READ_ONCE(task->mm));
 	rcu_read_unlock();
 	/* One that has no memory any more will execute nothing. */
 	entry = measured ? NULL : entry_make(tgid, mm ? SCOPE_LATER : SCOPE_ALWAYS, mm,
@@ -225,7 +239,7 @@ static struct instr_kin entry_kin(const struct scope_entry *entry,
 bool instr_scope_fork(struct instr_scope *scope, struct task_struct *child, u32 clone_flags,
 		      struct instr_kin *kin)
 {
-	const struct scope_entry *parent = entry_find(scope, task_tgid(current));
+	const struct scope_entry *parent = entry_find(scope, task_tgid(current)), *known;
 	struct scope_entry *entry;
 
 	if (!parent)
@@ -241,9 +255,14 @@ bool instr_scope_fork(struct instr_scope *scope, struct task_struct *child, u32 
 	entry->scan = READ_ONCE(scope->scan);
 	*kin = entry_kin(entry, child);
 	spin_lock(&scope->lock);
-	entry_add(scope, entry);
+	known = entry_find(scope, task_tgid(current));
+	if (known)
+		entry_add(scope, entry);
+	else
+		entry_put(entry);
 	spin_unlock(&scope->lock);
-	return true;
+	/* The scope was left meanwhile, by its parent or by all. */
+	return known;
 }
 
 bool instr_scope_end(struct instr_scope *scope, struct pid *tgid)

@@ -13,6 +13,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "child.h"
 #include "edition.h"
 #include "event.h"
 #include "frames.h"
@@ -248,6 +249,9 @@ void instr_session_on_fork(struct task_struct *child, u32 clone_flags)
 			continue;
 		instr_space_for_each(current->mm, session_space_check, &of);
 		instr_event_fork(session->id, of.space_id, &kin, clone_flags);
+		/* It may map what its parent was not looked through for yet. */
+		if (kin.measured && !of.space_id)
+			instr_child_forked(child, NULL, session);
 	}
 	rcu_read_unlock();
 }

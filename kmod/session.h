@@ -17,11 +17,11 @@ struct pid;
  * struct instr_session - one open /dev/instr
  *
  * @lock protects all lists, and everything in overlays and spaces that does not
- * say otherwise. @scope is read under RCU too.
+ * say otherwise. @scope has a lock of its own.
  *
  * Locks nest: instr_session::lock -> mmap_lock -> i_mmap_rwsem,
- * instr_space::lock; those of frames.c and thread.c are the last. What runs below an mmap lock (view.c) never takes a session's
- * lock. A target can hold its mmap lock for long: so no session's lock is taken
+ * instr_space::lock; those of scope.c, child.c, frames.c and thread.c are the last. What
+ * runs below an mmap lock (view.c) never takes a session's lock. A target can hold its mmap lock for long: so no session's lock is taken
  * where others would have to wait for it, below the lock of the list in particular.
  */
 struct instr_session {

@@ -3,8 +3,8 @@
  * Spaces: instrumented address spaces.
  *
  * A space begins when the first mapping in it gets a view, and lasts until its
- * session ends, longer than the process: its counters are pinned and can be read
- * afterwards. What acts in it, the views, ends with the mappings.
+ * session ends, or forgets it, longer than the process: its counters are pinned and can
+ * be read afterwards. What acts in it, the views, ends with the mappings.
  *
  * How a mapping is taken over says takeover.c. The order in which it is left: the
  * pages go, then, behind a grace period that waits for each trap that is under way,

@@ -83,7 +83,6 @@ static struct instr_space *space_of(struct instr_session *session,
 	/* Either we see the debugger, the new thread, or its hook (hook.c) the space. */
 	smp_mb();
 	space->traced = space_is_traced(task);
-	space->exact = instr_scope_flags(&session->scope, space->tgid) & INSTR_ATTACH_EXACT;
 	if (space_has_many(task))
 		instr_gate_set_many(space);
 	list_add_tail(&space->node, &session->spaces);
@@ -351,7 +350,10 @@ int instr_takeover(struct instr_session *session, struct task_struct *task)
 		space->refused = EBUSY;
 		instr_event_refused(space, 0, EBUSY);
 	}
-	if (space && !space->hidden)
+	if (!space)
+		return nr;
+	space->exact = instr_scope_flags(&session->scope, space->tgid) & INSTR_ATTACH_EXACT;
+	if (!space->hidden)
 		space->unset = instr_pointers_set(space);
 	return nr;
 }

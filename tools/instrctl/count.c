@@ -226,7 +226,7 @@ static bool has_gone(struct count *count)
 	return read(instr_watch_gone_fd(count->watch), &nr, sizeof(nr)) == sizeof(nr);
 }
 
-enum count_stop count_wait(struct count *count, double timeout, void (*on_gone)(void *arg),
+enum count_stop count_wait(struct count *count, double timeout, bool (*on_gone)(void *arg),
 			   void *arg)
 {
 	double deadline = timeout ? now() + timeout : 0;
@@ -235,16 +235,18 @@ enum count_stop count_wait(struct count *count, double timeout, void (*on_gone)(
 		{ .fd = count->signals.fd, .events = POLLIN },
 		{ .fd = instr_watch_gone_fd(count->watch), .events = POLLIN },
 	};
+	bool again = false;
 
 	for (;;) {
-		int nr = poll(fds, 3, count->argv && !deadline ? -1 : poll_time(deadline));
+		int nr = poll(fds, 3, again ? 0 : count->argv && !deadline ? -1 :
+				      poll_time(deadline));
 
 		if (fds[0].revents & POLLIN)
 			return COUNT_ENDED;
 		if (nr > 0 && is_told(count))
 			return COUNT_TOLD;
-		if (nr > 0 && has_gone(count) && on_gone)
-			on_gone(arg);
+		if ((has_gone(count) || again) && on_gone)
+			again = on_gone(arg);
 		if (deadline && now() >= deadline)
 			return COUNT_TIMEOUT;
 		if (!count->argv && is_removed(count))

@@ -55,9 +55,9 @@ int count_begin_command(struct count *count, char *const *argv, int *status,
 
 /*
  * @timeout: seconds from the beginning of this call; 0: for ever. Whenever address spaces
- * have ended meanwhile @on_gone is called, if it is not NULL.
+ * have ended meanwhile @on_gone is called, if it is not NULL; and again soon if it says so.
  */
-enum count_stop count_wait(struct count *count, double timeout, void (*on_gone)(void *arg),
+enum count_stop count_wait(struct count *count, double timeout, bool (*on_gone)(void *arg),
 			   void *arg);
 void count_end(struct count *count);
 /* The status of the program, as of wait(2), once it has ended. */

@@ -58,7 +58,10 @@ struct result {
 
 void result_begin(struct result *result, const struct count *count,
 		  const struct targets *targets);
-/* Reads spaces that have ended, which the module then forgets. */
+/*
+ * Reads spaces that have ended, which the module then forgets; not very many at once. 1:
+ * there may be more.
+ */
 int result_collect(struct result *result, struct count *count, const struct targets *targets,
 		   struct instr_err *err);
 /* Reads what is left, once counting has ended. */

@@ -267,13 +267,17 @@ struct collection {
 	struct instr_err err;
 };
 
-static void on_gone(void *arg)
+static bool on_gone(void *arg)
 {
 	struct collection *collection = arg;
+	int code = collection->code;
 
-	if (!collection->code)
-		collection->code = result_collect(collection->result, collection->count,
-						  collection->targets, &collection->err);
+	if (!code)
+		code = result_collect(collection->result, collection->count, collection->targets,
+				      &collection->err);
+	if (code < 0)
+		collection->code = code;
+	return code > 0;
 }
 
 /* The program that we started goes on when counting stops before it. */

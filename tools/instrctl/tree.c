@@ -2,12 +2,14 @@
 #include "tree.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "say.h"
 
 struct tree {
-	struct instr_message *msg, *ordered;
+	const struct instr_message *msg;
 	size_t nr, nr_ordered;
+	size_t *order;		/* numbers of messages */
 	bool *done;
 	unsigned int *depth;
 };
@@ -21,56 +23,68 @@ static void *allocate(size_t nr, size_t size)
 	return memory;
 }
 
-static bool is_child(const struct instr_message *msg, const struct instr_message *of)
+/* They are listed in the order in which they were made: a parent that lives comes first. */
+static bool is_child(const struct tree *tree, size_t child, size_t parent)
 {
-	return msg->session_id == of->session_id && msg->parent == of->pid;
+	const struct instr_message *msg = &tree->msg[child], *of = &tree->msg[parent];
+
+	return child > parent && msg->parent && msg->parent == of->pid &&
+	       msg->session_id == of->session_id;
 }
 
-/* They are listed in the order in which they were made, so a parent that lives comes first. */
 static bool has_parent(const struct tree *tree, size_t i)
 {
 	for (size_t j = 0; j < i; j++)
-		if (tree->msg[i].parent && is_child(&tree->msg[i], &tree->msg[j]))
+		if (is_child(tree, i, j))
 			return true;
 	return false;
 }
 
-static void take(struct tree *tree, size_t i, unsigned int depth)
+static void take(struct tree *tree, size_t i, size_t depth)
 {
 	tree->done[i] = true;
-	tree->depth[tree->nr_ordered] = depth;
-	tree->ordered[tree->nr_ordered++] = tree->msg[i];
+	tree->depth[tree->nr_ordered] = (unsigned int)depth;
+	tree->order[tree->nr_ordered++] = i;
 }
 
-static size_t next_child(const struct tree *tree, const struct instr_message *of)
+static size_t next_child(const struct tree *tree, size_t parent)
 {
-	size_t i = 0;
+	size_t i = parent + 1;
 
-	while (i < tree->nr && (tree->done[i] || !is_child(&tree->msg[i], of)))
+	while (i < tree->nr && (tree->done[i] || !is_child(tree, i, parent)))
 		i++;
 	return i;
 }
 
-/* The last one that was taken, and all below it. It may be deeper than a stack is long. */
-static void take_descendants(struct tree *tree)
+/* @root and all below it, which may be deeper than a stack is long. */
+static void take_tree(struct tree *tree, size_t root)
 {
 	size_t *path = allocate(tree->nr, sizeof(*path));
 	size_t depth = 0;
 
-	path[0] = tree->nr_ordered - 1;
+	take(tree, root, 0);
+	path[0] = root;
 	for (;;) {
-		size_t child = next_child(tree, &tree->ordered[path[depth]]);
+		size_t child = next_child(tree, path[depth]);
 
 		if (child < tree->nr) {
-			take(tree, child, (unsigned int)++depth);
-			path[depth] = tree->nr_ordered - 1;
-		} else if (depth) {
-			depth--;
-		} else {
+			path[++depth] = child;
+			take(tree, child, depth);
+		} else if (!depth--) {
 			break;
 		}
 	}
 	free(path);
+}
+
+static void reorder(const struct tree *tree, struct instr_message *msg)
+{
+	struct instr_message *ordered = allocate(tree->nr, sizeof(*ordered));
+
+	for (size_t i = 0; i < tree->nr; i++)
+		ordered[i] = msg[tree->order[i]];
+	memcpy(msg, ordered, tree->nr * sizeof(*msg));
+	free(ordered);
 }
 
 unsigned int *tree_order(struct instr_message *msg, size_t nr)
@@ -78,20 +92,17 @@ unsigned int *tree_order(struct instr_message *msg, size_t nr)
 	struct tree tree = {
 		.msg = msg,
 		.nr = nr,
-		.ordered = allocate(nr, sizeof(*msg)),
+		.order = allocate(nr, sizeof(size_t)),
 		.done = allocate(nr, sizeof(bool)),
 		.depth = allocate(nr, sizeof(unsigned int)),
 	};
 
 	for (size_t i = 0; i < nr; i++) {
-		if (tree.done[i] || has_parent(&tree, i))
-			continue;
-		take(&tree, i, 0);
-		take_descendants(&tree);
+		if (!tree.done[i] && !has_parent(&tree, i))
+			take_tree(&tree, i);
 	}
-	for (size_t i = 0; i < tree.nr_ordered; i++)
-		msg[i] = tree.ordered[i];
-	free(tree.ordered);
+	reorder(&tree, msg);
+	free(tree.order);
 	free(tree.done);
 	return tree.depth;
 }

@@ -63,7 +63,7 @@ int instr_dev_times_read(struct instr_dev *dev, uint32_t space_id, uint32_t over
 int instr_dev_threads_read(struct instr_dev *dev, uint32_t space_id, uint64_t **fs_base,
 			   size_t *nr, struct instr_err *err);
 
-/* All of it has been read. -EBUSY: its address space exists; nothing is said in @err then. */
+/* All of it has been read, and its address space is gone. */
 int instr_dev_space_forget(struct instr_dev *dev, uint32_t space_id, struct instr_err *err);
 
 /* @session_id 0: all but our own. */

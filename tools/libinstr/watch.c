@@ -89,12 +89,13 @@ static void entry_replace(struct entry *entry, const struct instr_process *proce
 
 /* ---- events --------------------------------------------------------------- */
 
+/* One that shares the memory and is not waited for counts as a thread. */
 static void on_fork(struct entry *entry, const struct instr_message *msg)
 {
-	if (msg->clone_flags & INSTR_CLONE_VM)
-		uatomic_inc(&entry->process.vforks);
-	else
+	if (!(msg->clone_flags & INSTR_CLONE_VM))
 		uatomic_inc(&entry->process.children);
+	else if (msg->clone_flags & INSTR_CLONE_VFORK)
+		uatomic_inc(&entry->process.vforks);
 }
 
 static void on_change(struct entry *entry, const struct instr_message *msg)
@@ -130,8 +131,10 @@ static void on_event(const struct instr_message *msg, void *arg)
 	struct instr_watch *watch = arg;
 	struct entry *entry = entry_find(watch, msg);
 
-	/* Of descendants that are not counted only their parents' forks concern us. */
-	if (msg->session_id != watch->session_id || (!entry && !msg->space_id))
+	if (msg->session_id != watch->session_id)
+		return;
+	/* Of what is not counted nothing concerns us, nor do children of that. */
+	if (!msg->space_id && (!entry || msg->event == INSTR_EVENT_FORK))
 		return;
 	if (!entry)
 		entry = entry_add(watch, msg);
@@ -141,7 +144,8 @@ static void on_event(const struct instr_message *msg, void *arg)
 		on_fork(entry, msg);
 	else
 		on_change(entry, msg);
-	if (msg->event == INSTR_EVENT_GONE)
+	/* What was never seen in it has no end of its own. */
+	if (msg->event == INSTR_EVENT_GONE || msg->event == INSTR_EVENT_EXIT)
 		post(watch->gone);
 }
 

@@ -16,7 +16,8 @@
  *     CLONE_FLAGS          u32, INSTR_CLONE_*; FORK, FORK_FAILED
  *     MEASURED             u32, 1: what the child does is measured from the beginning; FORK
  *     START                u64, ns of CLOCK_BOOTTIME at which the child was made (FORK), or
- *                          the process; with its pid it is no other's, ever
+ *                          the process (EXEC, EXIT, FORK_FAILED, REFUSED of a program);
+ *                          with its pid it is no other's, ever
  *     OVERLAY_ID           u32; REFUSED
  *     ERRNO                u32, why; REFUSED, FORK_FAILED
  *     STATUS               u32, as of wait(2); EXIT
@@ -25,7 +26,8 @@
  *
  * FORK is sent after the child was made, and before it runs for the first time, in its
  * parent's system call, which does not return before that. So nothing is told of a child
- * before its FORK, and of a parent's fork there is either one FORK or one FORK_FAILED. A
+ * before its FORK. FORK_FAILED tells of one that failed while the child was made; what is
+ * wrong with the call itself, or refused by a filter of system calls, is told nobody. A
  * fork that the kernel begins again, as a signal came, is told when it ends.
  *
  * Dumps (NLM_F_DUMP), one message an object:
