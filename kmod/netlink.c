@@ -21,13 +21,23 @@
 
 static struct genl_family netlink_family;
 
-/* ---- dumps: cb->args[0] objects have been sent ------------------------------------- */
+/* ---- dumps ---------------------------------------------------------------------------- */
 
+/*
+ * Objects come and go between two messages: what is to be sent next is what lies behind the
+ * last that was sent, of session cb->args[0] and number cb->args[1], by which they ascend.
+ */
 struct dump {
 	struct sk_buff *skb;
 	struct netlink_callback *cb;
-	long nr;
 };
+
+static bool dump_is_behind(const struct dump *dump, u32 session_id, u64 number)
+{
+	const long *last = dump->cb->args;
+
+	return session_id > last[0] || (session_id == last[0] && number > last[1]);
+}
 
 static void *dump_begin(struct dump *dump, u8 cmd)
 {
@@ -39,11 +49,11 @@ static void *dump_begin(struct dump *dump, u8 cmd)
 static int dump_object(struct dump *dump, u8 cmd,
 		       bool (*fill)(struct sk_buff *skb, struct instr_session *session,
 				    void *object),
-		       struct instr_session *session, void *object)
+		       struct instr_session *session, u64 number, void *object)
 {
 	void *header;
 
-	if (dump->nr++ < dump->cb->args[0])
+	if (!dump_is_behind(dump, session->id, number))
 		return 0;
 	header = dump_begin(dump, cmd);
 	if (!header)
@@ -53,7 +63,8 @@ static int dump_object(struct dump *dump, u8 cmd,
 		return -EMSGSIZE;
 	}
 	genlmsg_end(dump->skb, header);
-	dump->cb->args[0]++;
+	dump->cb->args[0] = session->id;
+	dump->cb->args[1] = number;
 	return 0;
 }
 
@@ -79,7 +90,7 @@ static bool fill_session(struct sk_buff *skb, struct instr_session *session, voi
 
 static int dump_session(struct instr_session *session, void *data)
 {
-	return dump_object(data, INSTR_CMD_SESSION_GET, fill_session, session, NULL);
+	return dump_object(data, INSTR_CMD_SESSION_GET, fill_session, session, 1, NULL);
 }
 
 static int dump_sessions(struct sk_buff *skb, struct netlink_callback *cb)
@@ -131,7 +142,7 @@ static int dump_session_overlays(struct instr_session *session, void *data)
 
 	list_for_each_entry(overlay, &session->overlays, node) {
 		err = dump_object(data, INSTR_CMD_OVERLAY_GET, fill_overlay, session,
-				  overlay);
+				  overlay->id, overlay);
 		if (err)
 			break;
 	}
@@ -168,7 +179,8 @@ static int dump_session_spaces(struct instr_session *session, void *data)
 	int err = 0;
 
 	list_for_each_entry(space, &session->spaces, node) {
-		err = dump_object(data, INSTR_CMD_SPACE_GET, fill_space, session, space);
+		err = dump_object(data, INSTR_CMD_SPACE_GET, fill_space, session, space->id,
+				  space);
 		if (err)
 			break;
 	}
@@ -203,7 +215,7 @@ static int dump_process(const struct instr_kin *kin, void *data)
 	struct dump_processes *processes = data;
 
 	return dump_object(processes->dump, INSTR_CMD_PROCESS_GET, fill_process,
-			   processes->session, (void *)kin);
+			   processes->session, kin->number, (void *)kin);
 }
 
 static int dump_session_processes(struct instr_session *session, void *data)

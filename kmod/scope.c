@@ -33,6 +33,7 @@ struct scope_entry {
 	enum scope_when when;
 	struct mm_struct *mm;
 	u32 flags;
+	u64 number;
 	pid_t parent;
 	u32 clone_flags;
 	u32 scan;
@@ -79,6 +80,7 @@ static void entry_free(struct work_struct *work)
 static void entry_add(struct instr_scope *scope, struct scope_entry *entry)
 {
 	lockdep_assert_held(&scope->lock);
+	entry->number = ++scope->numbers;
 	list_add_tail_rcu(&entry->node, &scope->entries);
 	hash_add_rcu(scope->by_tgid, &entry->hash, (unsigned long)entry->tgid);
 }
@@ -134,6 +136,7 @@ static void entry_replace(struct instr_scope *scope, struct scope_entry *entry)
 		entry_add(scope, entry);
 		return;
 	}
+	entry->number = known->number;
 	entry->parent = known->parent;
 	entry->clone_flags = known->clone_flags;
 	list_replace_rcu(&known->node, &entry->node);
@@ -224,6 +227,7 @@ static struct instr_kin entry_kin(const struct scope_entry *entry,
 				  const struct task_struct *task)
 {
 	struct instr_kin kin = {
+		.number = entry->number,
 		.pid = pid_nr(entry->tgid),
 		.parent = entry->parent,
 		.clone_flags = entry->clone_flags,

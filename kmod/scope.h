@@ -14,6 +14,7 @@ struct pid;
  *	their descendants
  * @lock: of changes; readers use RCU
  * @entries: all of them, the oldest first
+ * @numbers: of entries that there have been
  * @scan: counts the times that all of them were looked through; under the session's lock
  *
  * What a session holds of a process ends with the process.
@@ -22,11 +23,13 @@ struct instr_scope {
 	spinlock_t lock;
 	struct list_head entries;
 	DECLARE_HASHTABLE(by_tgid, 6);
+	u64 numbers;
 	u32 scan;
 };
 
 /**
  * struct instr_kin - who is whose child
+ * @number: they ascend, in the order in which processes were made, or attached
  * @pid: in the initial pid namespace
  * @parent: who made it; 0: it was attached
  * @clone_flags: INSTR_CLONE_*, with which
@@ -34,6 +37,7 @@ struct instr_scope {
  * @measured: all that it does now is measured
  */
 struct instr_kin {
+	u64 number;
 	pid_t pid, parent;
 	u32 clone_flags;
 	u64 start;

@@ -190,29 +190,39 @@ static void print_spaces(const struct result *result, FILE *out)
 		fprintf(out, "the program mapped none of the files\n");
 }
 
-/* Images that follow each other in one process are neighbours only by chance. */
+static int compare_pids(const void *a, const void *b)
+{
+	const pid_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* One may have had several images. */
 static size_t count_processes(const struct result *result)
 {
-	size_t nr = 0;
+	pid_t *pid = calloc(result->nr + 1, sizeof(*pid));
+	size_t nr = 0, different = 0;
 
-	for (size_t i = 0; i < result->nr; i++) {
-		size_t same = 0;
-
-		while (same < i && (result->space[same].pid != result->space[i].pid ||
-				    !result->space[same].active))
-			same++;
-		nr += result->space[i].active && same == i;
-	}
-	return nr;
+	if (!pid)
+		out_of_memory();
+	for (size_t i = 0; i < result->nr; i++)
+		if (result->space[i].active)
+			pid[nr++] = result->space[i].pid;
+	qsort(pid, nr, sizeof(*pid), compare_pids);
+	for (size_t i = 0; i < nr; i++)
+		different += !i || pid[i] != pid[i - 1];
+	free(pid);
+	return different;
 }
 
 static void print_children(const struct report *report, FILE *out)
 {
 	struct children children = count_children(report, 0);
+	size_t processes = count_processes(report->result);
 
 	if (report->result->together)
-		fprintf(out, "counted in %zu process%s\n", count_processes(report->result),
-			plural(count_processes(report->result), "", "es"));
+		fprintf(out, "counted in %zu process%s\n", processes,
+			plural(processes, "", "es"));
 	else if (children.forks)
 		fprintf(out, "%lu child%s ran on the file's own text, not counted\n",
 			children.forks, plural(children.forks, "", "ren"));

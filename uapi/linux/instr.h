@@ -463,7 +463,8 @@ struct instr_publish {
  *
  * With INSTR_ATTACH_EXACT the text and the pointers of a process with no other thread are
  * the files' own, byte for byte, while a vfork child runs in it. Otherwise such a child runs
- * the changed text, and is not counted.
+ * the changed text, and is not counted. Each time the changed pages go out of the page
+ * tables of all processes that map the file, which get them back when they need them.
  *
  * EEXIST: in the scope already. EPERM: a kernel thread. ENOEXEC: a 32-bit
  * process. EINVAL: INSTR_ATTACH_FOLLOW_EXEC alone.
