@@ -65,6 +65,7 @@ static void call_all(void)
 		function[i](i);
 }
 
+/* The compiler has to know that it returns twice. */
 static double take_vfork(void)
 {
 	double begin = series_wall_ns();
