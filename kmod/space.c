@@ -402,18 +402,23 @@ void instr_space_hide(struct instr_space *space)
 	}
 }
 
-void instr_space_reveal(struct instr_space *space, struct list_head *overlays)
+void instr_space_show_all(struct instr_space *space, struct list_head *overlays)
 {
 	struct instr_overlay *overlay;
 
-	if (--space->hidden || space->detached)
-		return;
 	list_for_each_entry(overlay, overlays, node) {
 		struct instr_edition *edition = instr_overlay_edition(overlay);
 
 		instr_space_show(space, overlay, edition);
 		instr_overlay_zap(overlay, edition, NULL);
 	}
+}
+
+void instr_space_reveal(struct instr_space *space, struct list_head *overlays)
+{
+	if (--space->hidden || space->detached)
+		return;
+	instr_space_show_all(space, overlays);
 	space->unset = instr_pointers_set(space);
 }
 

@@ -110,6 +110,9 @@ bool instr_space_lives(const struct instr_space *space);
 void instr_space_show(struct instr_space *space, struct instr_overlay *overlay,
 		      struct instr_edition *edition);
 
+/* All views of @space show what there is of @overlays, at once. */
+void instr_space_show_all(struct instr_space *space, struct list_head *overlays);
+
 /* Views of @space show nothing for a while, pointers included; or again all that there is. */
 void instr_space_hide(struct instr_space *space);
 void instr_space_reveal(struct instr_space *space, struct list_head *overlays);

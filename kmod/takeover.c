@@ -314,17 +314,10 @@ static bool space_take(struct instr_session *session, struct instr_space *space,
 /* Views that a detach had to leave are shown again. */
 static void space_revive(struct instr_session *session, struct instr_space *space)
 {
-	struct instr_overlay *overlay;
-
 	space->detached = false;
 	if (space->frames)
 		instr_gate_show_frames(space);
-	list_for_each_entry(overlay, &session->overlays, node) {
-		struct instr_edition *edition = instr_overlay_edition(overlay);
-
-		instr_space_show(space, overlay, edition);
-		instr_overlay_zap(overlay, edition, NULL);
-	}
+	instr_space_show_all(space, &session->overlays);
 }
 
 int instr_takeover(struct instr_session *session, struct task_struct *task)

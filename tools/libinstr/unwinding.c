@@ -736,19 +736,26 @@ static uint64_t cell_at(const struct instr_plan *plan, uint32_t cell)
 	return plan->cells + (cell - 1) * sizeof(struct instr_cell);
 }
 
-/* What is in cells nobody knows, but where they are; bytes are written once. */
+/*
+ * What is in other cells nobody knows, but where they are; bytes are written once. A cell says
+ * itself where its description is.
+ */
 static void set_cell_entries(const struct instr_plan *plan, uint8_t *bytes)
 {
 	for (uint32_t cell = 1; cell <= plan->nr_cells; cell++)
 		set_entry(plan, bytes, COMMON_ENTRIES + cell - 1, cell_at(plan, cell), 0);
 	for (size_t i = 0; i < plan->nr; i++) {
 		const struct instr_plan_site *site = &plan->site[i];
+		const uint8_t *block = instr_plan_block(plan, site);
 		uint64_t cell = cell_at(plan, site->cell);
+		uint16_t fde_at;
 
-		if (site->how != INSTR_HOW_REFUSED &&
-		    unwind_cell_len(site) <= sizeof(struct instr_cell))
+		if (!block)
+			continue;
+		memcpy(&fde_at, block - CELL_CODE_AT + UNWIND_OF_CELL, sizeof(fde_at));
+		if (fde_at)
 			set_entry(plan, bytes, COMMON_ENTRIES + site->cell - 1, cell,
-				  cell + cell_fde_at(site));
+				  cell + fde_at);
 	}
 }
 

@@ -72,7 +72,8 @@ uint32_t unwind_iterate_at(void);
 uint64_t unwind_index_len(const struct instr_plan *plan);
 
 /*
- * Writes it, as far as there is something to find. @part: the unwind part, which is filled.
+ * Writes it, as far as there is something to find. @part: the unwind part, which is filled,
+ * as cells are.
  */
 void unwind_fill_index(const struct instr_plan *plan, const uint8_t *part, uint8_t *bytes);
 

@@ -129,10 +129,11 @@ static bool post(int fd)
 static void on_event(const struct instr_message *msg, void *arg)
 {
 	struct instr_watch *watch = arg;
-	struct entry *entry = entry_find(watch, msg);
+	struct entry *entry;
 
 	if (msg->session_id != watch->session_id)
 		return;
+	entry = entry_find(watch, msg);
 	/* Of what is not counted nothing concerns us, nor do children of that. */
 	if (!msg->space_id && (!entry || msg->event == INSTR_EVENT_FORK))
 		return;
