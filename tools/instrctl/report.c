@@ -144,7 +144,7 @@ static void print_rows(const struct report *report, const struct rows *rows, FIL
 	struct instr_table *table = create_table(report);
 
 	for (size_t i = 0; i < rows->nr; i++) {
-		if (rows->row[i].calls || report->all)
+		if (rows->row[i].calls || report->zeros)
 			add_row(report, &rows->row[i], table, instr_is_terminal(out));
 	}
 	if (instr_table_print(table, out))
@@ -238,7 +238,7 @@ void report_text(const struct report *report, FILE *out)
 
 	rows_create(report->targets, report->result, &rows);
 	print_rows(report, &rows, out);
-	if (rows.uncalled && !report->all)
+	if (rows.uncalled && !report->zeros)
 		fprintf(out, "%zu function%s not called\n", rows.uncalled,
 			plural(rows.uncalled, " was", "s were"));
 	if (report->targets->goal.measure == INSTR_TIMES)

@@ -14,7 +14,7 @@ struct report {
 	const struct result *result;
 	struct instr_watch *watch;
 	double seconds;
-	bool all;		/* rows of functions that were not called, too */
+	bool zeros;		/* rows of functions that were not called, too */
 };
 
 void report_text(const struct report *report, FILE *out);

@@ -43,7 +43,7 @@ const char help_stat[] =
 	"                            its parent: shared, the same, and it is not counted;\n"
 	"                            exact: the files' own text, unless it has threads\n"
 	"  -t, --timeout SECONDS     stop counting then; CMD goes on\n"
-	"  -a, --all                 rows also for functions that were not called\n"
+	"  -z, --zeros               rows also for functions that were not called\n"
 	"  -j, --json                print one line of JSON, with all functions\n"
 	"  -o, --output FILE         where to print it\n"
 	"\n"
@@ -67,7 +67,7 @@ struct stat_options {
 	const char *output;
 	struct goal goal;
 	uint32_t flags;		/* INSTR_ATTACH_* */
-	bool json, all;
+	bool json, zeros;
 };
 
 /* ---- the command line ------------------------------------------------------ */
@@ -108,7 +108,6 @@ static void parse_vfork(const char *text, uint32_t *flags)
 static void parse_options(int argc, char **argv, struct stat_options *options)
 {
 	static const struct option longs[] = {
-		{ "all", no_argument, NULL, 'a' },
 		{ "children", required_argument, NULL, OPT_CHILDREN },
 		OPT_EXIT,
 		{ "exits", no_argument, NULL, 'x' },
@@ -120,15 +119,13 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 		{ "time", no_argument, NULL, 'T' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "vfork", required_argument, NULL, OPT_VFORK },
+		{ "zeros", no_argument, NULL, 'z' },
 		OPT_COMMON
 	};
 	int option;
 
-	while ((option = opt_next(argc, argv, "+:af:jo:p:t:Tx" OPT_COMMON_SHORT, longs)) >= 0) {
+	while ((option = opt_next(argc, argv, "+:f:jo:p:t:Txz" OPT_COMMON_SHORT, longs)) >= 0) {
 		switch (option) {
-		case 'a':
-			options->all = true;
-			break;
 		case OPT_CHILDREN:
 			parse_children(optarg, &options->flags);
 			break;
@@ -161,6 +158,9 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 			break;
 		case 'x':
 			options->goal.measure = options->goal.measure ?: INSTR_EXITS;
+			break;
+		case 'z':
+			options->zeros = true;
 			break;
 		}
 	}
@@ -287,7 +287,7 @@ static int finish(struct count *count, const struct stat_options *options,
 	struct report report = {
 		.targets = targets,
 		.watch = count->watch,
-		.all = options->all,
+		.zeros = options->zeros,
 	};
 	struct result result;
 	struct collection collection = {
