@@ -5,12 +5,14 @@
 
 #include "attach.h"
 
+#include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
+#include "filter.h"
 #include "session.h"
 #include "takeover.h"
 #include "work.h"
@@ -55,7 +57,86 @@ static int session_scan(struct instr_session *session, struct task_struct *task)
 	return attach.views;
 }
 
-void instr_attach_rescan(struct instr_session *session)
+/* Processes: each by a thread, with a reference. */
+struct attach_crowd {
+	u32 nr, room;
+	struct task_struct **task;
+};
+
+static u32 count_processes(void)
+{
+	struct task_struct *process;
+	u32 nr = 0;
+
+	rcu_read_lock();
+	for_each_process(process)
+		nr++;
+	rcu_read_unlock();
+	return nr;
+}
+
+/*
+ * A thread of @process with an address space of its own: a vfork child has its parent's, who
+ * is there as well, and a leader may have left its behind. RCU.
+ */
+static struct task_struct *process_thread(struct task_struct *process)
+{
+	struct task_struct *thread;
+
+	if ((process->flags & PF_KTHREAD) || READ_ONCE(process->vfork_done))
+		return NULL;
+	for_each_thread(process, thread)
+		if (READ_ONCE(thread->mm))
+			return thread;
+	return NULL;
+}
+
+/*
+ * All that were there when they were counted: new ones come last. What is forked since
+ * finds the scope busy.
+ */
+static int crowd_fill(struct attach_crowd *crowd)
+{
+	struct task_struct *process, *thread;
+
+	crowd->nr = 0;
+	crowd->room = count_processes();
+	crowd->task = kvmalloc_array(crowd->room, sizeof(*crowd->task), GFP_KERNEL);
+	if (!crowd->task)
+		return -ENOMEM;
+	rcu_read_lock();
+	for_each_process(process) {
+		if (crowd->nr == crowd->room)
+			break;
+		thread = process_thread(process);
+		if (thread)
+			crowd->task[crowd->nr++] = get_task_struct(thread);
+	}
+	rcu_read_unlock();
+	return 0;
+}
+
+/* *views: what they got. Looks at all of them, or fails and looks at none. */
+static int session_scan_all(struct instr_session *session, u32 *views)
+{
+	struct attach_crowd crowd;
+	int err;
+	u32 i;
+
+	*views = 0;
+	instr_scope_busy(&session->scope);
+	err = crowd_fill(&crowd);
+	for (i = 0; !err && i < crowd.nr; i++) {
+		*views += session_scan(session, crowd.task[i]);
+		put_task_struct(crowd.task[i]);
+		cond_resched();
+	}
+	kvfree(crowd.task);
+	instr_scope_idle(&session->scope);
+	return err;
+}
+
+static void session_rescan(struct instr_session *session)
 {
 	struct task_struct *task;
 
@@ -68,6 +149,15 @@ void instr_attach_rescan(struct instr_session *session)
 		mutex_lock(&session->lock);
 	}
 	mutex_unlock(&session->lock);
+}
+
+void instr_attach_rescan(struct instr_session *session)
+{
+	u32 views;
+
+	session_rescan(session);
+	if (instr_scope_is_all(&session->scope))
+		session_scan_all(session, &views);
 }
 
 static void attach_current(struct instr_session *session, struct task_struct *task)
@@ -150,6 +240,29 @@ int instr_attach(struct instr_session *session, struct instr_attach *arg)
 		arg->out_views = session_scan(session, task);
 	put_pid(tgid);
 	put_task_struct(task);
+	return err;
+}
+
+int instr_attach_all(struct instr_session *session, struct instr_attach_all *arg)
+{
+	struct instr_filter *filter;
+	int err;
+
+	if (arg->flags & ~INSTR_ALL_FLAGS_ALL)
+		return -EOPNOTSUPP;
+	filter = instr_filter_create(arg);
+	if (IS_ERR(filter))
+		return PTR_ERR(filter);
+	mutex_lock(&session->lock);
+	err = session->dead ? -ESHUTDOWN : instr_scope_add_all(&session->scope, filter);
+	mutex_unlock(&session->lock);
+	if (err) {
+		instr_filter_free(filter);
+		return err;
+	}
+	err = session_scan_all(session, &arg->out_views);
+	if (err)
+		instr_scope_remove_all(&session->scope);
 	return err;
 }
 

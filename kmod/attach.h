@@ -10,6 +10,8 @@ struct mm_struct;
 
 /* INSTR_ATTACH: with no lock held. */
 int instr_attach(struct instr_session *session, struct instr_attach *arg);
+/* INSTR_ATTACH_ALL: with no lock held. */
+int instr_attach_all(struct instr_session *session, struct instr_attach_all *arg);
 /* INSTR_DETACH: under the session's lock. */
 int instr_detach(struct instr_session *session, const struct instr_detach *arg);
 

@@ -22,7 +22,7 @@
 #include "pointer.h"
 #include "request.h"
 #include "session.h"
-#include "times.h"
+#include "keep.h"
 #include "view.h"
 
 static int ctl_info(struct instr_session *session, void *data)
@@ -41,7 +41,7 @@ static int ctl_info(struct instr_session *session, void *data)
 		.out_views = atomic_read(&instr_live.views),
 		.out_pages = atomic64_read(&instr_live.pages),
 		.out_pinned = atomic64_read(&instr_live.pinned),
-		.out_tsc_khz = instr_times_khz(),
+		.out_tsc_khz = instr_keep_khz(),
 	};
 	return 0;
 }
@@ -123,6 +123,11 @@ static int ctl_pointers(struct instr_session *session, void *data)
 static int ctl_attach(struct instr_session *session, void *data)
 {
 	return instr_attach(session, data);
+}
+
+static int ctl_attach_all(struct instr_session *session, void *data)
+{
+	return instr_attach_all(session, data);
 }
 
 static int ctl_detach(struct instr_session *session, void *data)
@@ -233,6 +238,7 @@ static const struct ctl_cmd ctl_cmds[] = {
 	CTL_CMD(INSTR_TIMES_READ, struct instr_times_read, true, ctl_times_read),
 	CTL_CMD(INSTR_THREADS_READ, struct instr_threads_read, true, ctl_threads_read),
 	CTL_CMD(INSTR_SPACE_FORGET, struct instr_space_forget, true, ctl_space_forget),
+	CTL_CMD(INSTR_ATTACH_ALL, struct instr_attach_all, false, ctl_attach_all),
 	CTL_CMD(INSTR_REMOVE, struct instr_remove, false, ctl_remove),
 };
 
@@ -356,6 +362,7 @@ static void check_abi(void)
 	BUILD_BUG_ON(sizeof(struct instr_times_read) != 56);
 	BUILD_BUG_ON(sizeof(struct instr_threads_read) != 32);
 	BUILD_BUG_ON(sizeof(struct instr_space_forget) != 16);
+	BUILD_BUG_ON(sizeof(struct instr_attach_all) != 56);
 	BUILD_BUG_ON(sizeof(struct instr_info) > CTL_ARG_MAX);
 	BUILD_BUG_ON(sizeof(struct instr_overlay_create) > CTL_ARG_MAX);
 	BUILD_BUG_ON(sizeof(struct instr_space_next) > CTL_ARG_MAX);

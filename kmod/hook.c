@@ -36,12 +36,18 @@
 
 /* ---- mappings: each mmap(), exec segment, mprotect() passes perf_event_mmap() ---------- */
 
-static void hook_map(struct instr_work *work)
+static void hook_map_end(const struct instr_work *work)
 {
-	instr_attach_mm(work->session, work->task, work->mm);
+	instr_scope_idle(&work->session->scope);
 	instr_session_put(work->session);
 	put_task_struct(work->task);
 	mmdrop(work->mm);
+}
+
+static void hook_map(struct instr_work *work)
+{
+	instr_attach_mm(work->session, work->task, work->mm);
+	hook_map_end(work);
 }
 
 static bool vma_is_text(const struct vm_area_struct *vma)
@@ -77,11 +83,10 @@ static int on_map(struct kprobe *probe, struct pt_regs *regs)
 	work.mm = current->mm;
 	mmgrab(work.mm);
 	get_task_struct(current);
-	if (!instr_work_queue(&work)) {
-		instr_session_put(work.session);
-		put_task_struct(current);
-		mmdrop(work.mm);
-	}
+	/* Under the mmap lock: who forks afterwards, and so copies this mapping, sees it. */
+	instr_scope_busy(&work.session->scope);
+	if (!instr_work_queue(&work))
+		hook_map_end(&work);
 	return 0;
 }
 NOKPROBE_SYMBOL(on_map);

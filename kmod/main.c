@@ -12,7 +12,7 @@
 #include "live.h"
 #include "netlink.h"
 #include "slab.h"
-#include "times.h"
+#include "keep.h"
 #include "trap.h"
 #include "view.h"
 #include "work.h"
@@ -24,7 +24,7 @@ static int __init instr_init(void)
 	err = instr_view_init();
 	if (err)
 		return err;
-	err = instr_times_init();
+	err = instr_keep_init();
 	if (err)
 		goto err_view_exit;
 	err = instr_frames_init();
@@ -56,7 +56,7 @@ err_trap_exit:
 err_frames_exit:
 	instr_frames_exit();
 err_times_exit:
-	instr_times_exit();
+	instr_keep_exit();
 err_view_exit:
 	instr_view_exit();
 	return err;
@@ -75,7 +75,7 @@ static void __exit instr_exit(void)
 	instr_trap_exit();
 	instr_view_exit();
 	instr_frames_exit();
-	instr_times_exit();
+	instr_keep_exit();
 	instr_live_check();
 }
 

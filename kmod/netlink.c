@@ -17,7 +17,7 @@
 #include "overlay.h"
 #include "session.h"
 #include "space.h"
-#include "times.h"
+#include "keep.h"
 
 static struct genl_family netlink_family;
 
@@ -116,6 +116,16 @@ static bool put_path(struct sk_buff *skb, struct file *file)
 	return put;
 }
 
+static u64 edition_memory(const struct instr_edition *edition)
+{
+	u64 pages = 0;
+	u32 i;
+
+	for (i = 0; edition && i < edition->nr; i++)
+		pages += edition->patch[i].traced == edition->patch[i].page ? 1 : 2;
+	return pages << PAGE_SHIFT;
+}
+
 static bool fill_overlay(struct sk_buff *skb, struct instr_session *session, void *object)
 {
 	struct instr_overlay *overlay = object;
@@ -132,6 +142,8 @@ static bool fill_overlay(struct sk_buff *skb, struct instr_session *session, voi
 	       put_u64(skb, INSTR_A_DATA_LEN, overlay->code->data_len) &&
 	       put_u64(skb, INSTR_A_ANNEX_START, overlay->annex_start) &&
 	       put_u64(skb, INSTR_A_ANNEX_LEN, overlay->code->annex_len) &&
+	       put_u64(skb, INSTR_A_MEMORY, edition_memory(edition) +
+		       instr_code_memory(overlay->code)) &&
 	       put_path(skb, overlay->file);
 }
 
@@ -157,7 +169,7 @@ static int dump_overlays(struct sk_buff *skb, struct netlink_callback *cb)
 static bool fill_space(struct sk_buff *skb, struct instr_session *session, void *object)
 {
 	struct instr_space *space = object;
-	struct instr_unwinds unwinds = instr_times_unwinds(space);
+	struct instr_unwinds unwinds = instr_keep_unwinds(space);
 
 	return !nla_put_u32(skb, INSTR_A_SESSION_ID, session->id) &&
 	       !nla_put_u32(skb, INSTR_A_SPACE_ID, space->id) &&
@@ -170,7 +182,8 @@ static bool fill_space(struct sk_buff *skb, struct instr_session *session, void 
 	       !nla_put_u32(skb, INSTR_A_PRIVATE, space->private) &&
 	       !nla_put_u32(skb, INSTR_A_ERRNO, space->refused) &&
 	       put_u64(skb, INSTR_A_LOOKUPS, unwinds.lookups) &&
-	       put_u64(skb, INSTR_A_FUNCTIONS, unwinds.functions);
+	       put_u64(skb, INSTR_A_FUNCTIONS, unwinds.functions) &&
+	       put_u64(skb, INSTR_A_MEMORY, instr_keep_memory(space));
 }
 
 static int dump_session_spaces(struct instr_session *session, void *data)

@@ -141,6 +141,31 @@ struct instr_edition *instr_overlay_edition(const struct instr_overlay *overlay)
 					 lockdep_is_held(&overlay->session->lock));
 }
 
+/* Views are moved to the edition behind this, under the lock that readers have. */
+void instr_overlay_widen(struct instr_overlay *overlay, const struct instr_edition *edition)
+{
+	pgoff_t start, end;
+
+	lockdep_assert_held(&overlay->session->lock);
+	if (!edition->nr)
+		return;
+	start = edition->patch[0].pgoff;
+	end = edition->patch[edition->nr - 1].pgoff + 1;
+	if (overlay->changed_end) {
+		start = min(start, overlay->changed_start);
+		end = max(end, overlay->changed_end);
+	}
+	WRITE_ONCE(overlay->changed_start, start);
+	WRITE_ONCE(overlay->changed_end, end);
+}
+
+bool instr_overlay_has_changed(const struct instr_overlay *overlay, pgoff_t pgoff,
+			       unsigned long nr)
+{
+	return pgoff < READ_ONCE(overlay->changed_end) &&
+	       READ_ONCE(overlay->changed_start) < pgoff + nr;
+}
+
 void instr_overlay_zap(struct instr_overlay *overlay, const struct instr_edition *a,
 		       const struct instr_edition *b)
 {

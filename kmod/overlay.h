@@ -21,6 +21,8 @@ struct instr_session;
  * @session: only compared and, through @inode_node, found under RCU by hooks
  * @file: holds the mount as well; @inode is the real one behind an overlayfs
  *
+ * @changed_start, @changed_end: pages of the file between which all lie that it has ever
+ *	changed
  * @unsettled: page tables may hold pages of an edition that is no longer shown
  *
  * @pointers: NULL, or set once, before any process sees the overlay
@@ -40,6 +42,7 @@ struct instr_overlay {
 	struct inode *inode;
 	s64 slab_start, annex_start;
 	u64 frames_len;
+	pgoff_t changed_start, changed_end;
 	bool unsettled;
 	struct instr_code *code;
 	struct instr_edition __rcu *edition;
@@ -74,6 +77,12 @@ struct instr_changes {
 	const struct instr_trap *traps;
 	const struct instr_origin *origins;
 };
+
+/* It is about to show @edition. Under the session's lock. */
+void instr_overlay_widen(struct instr_overlay *overlay, const struct instr_edition *edition);
+/* May one of @nr pages of the file from @pgoff on be, or have been, a changed one? */
+bool instr_overlay_has_changed(const struct instr_overlay *overlay, pgoff_t pgoff,
+			       unsigned long nr);
 
 /*
  * The overlay's tables with those of @changes. Under the session's lock; each is new, or

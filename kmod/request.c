@@ -20,7 +20,7 @@
 #include "pointer.h"
 #include "session.h"
 #include "space.h"
-#include "times.h"
+#include "keep.h"
 
 /* ---- overlays -------------------------------------------------------------------- */
 
@@ -54,7 +54,7 @@ static int session_check_frames(const struct instr_session *session, u64 frames_
 {
 	const struct instr_overlay *overlay;
 
-	if (frames_len && !instr_times_khz())
+	if (frames_len && !instr_keep_khz())
 		return -EOPNOTSUPP;
 	list_for_each_entry(overlay, &session->overlays, node)
 		if (frames_len && overlay->frames_len && overlay->frames_len != frames_len)
@@ -201,6 +201,7 @@ static void session_commit(struct instr_session *session, struct instr_overlay *
 	old = rcu_replace_pointer(overlay->edition, state->edition,
 				  lockdep_is_held(&session->lock));
 	WRITE_ONCE(overlay->unsettled, true);
+	instr_overlay_widen(overlay, state->edition);
 	list_for_each_entry(space, &session->spaces, node)
 		instr_space_show(space, overlay, state->edition);
 	instr_overlay_zap(overlay, old, state->edition);
@@ -286,14 +287,16 @@ int instr_request_space_next(struct instr_session *session,
 {
 	struct instr_space *space;
 
-	if (arg->flags)
+	if (arg->flags & ~INSTR_SPACE_GONE)
 		return -EOPNOTSUPP;
 	lockdep_assert_held(&session->lock);
 	list_for_each_entry(space, &session->spaces, node) {
-		if (space->id <= arg->space_id)
+		if (space->id <= arg->space_id ||
+		    ((arg->flags & INSTR_SPACE_GONE) && !space_is_gone(space)))
 			continue;
 		*arg = (struct instr_space_next){
 			.size = arg->size,
+			.flags = arg->flags,
 			.space_id = space->id,
 			.out_pid = pid_vnr(space->tgid),
 			.out_live = instr_space_lives(space) && !space->detached,
@@ -329,8 +332,7 @@ int instr_request_data_read(struct instr_session *session,
 
 	if (!overlay || !space)
 		return -ENOENT;
-	instr_space_read(space, overlay, arg->offset, arg->nr, sums);
-	return 0;
+	return instr_keep_add_counters(space, overlay, arg->offset, arg->nr, sums);
 }
 
 static int request_frames_read(struct instr_space *space, struct instr_times_read *arg)
@@ -343,7 +345,7 @@ static int request_frames_read(struct instr_space *space, struct instr_times_rea
 	if (err)
 		return err;
 	arg->out_address = space->frames;
-	return instr_times_read_frames(space, arg->offset, arg->len,
+	return instr_keep_read_frames(space, arg->offset, arg->len,
 				       u64_to_user_ptr(arg->ptr));
 }
 
@@ -368,7 +370,7 @@ int instr_request_times_read(struct instr_session *session, struct instr_times_r
 	if (err)
 		return err;
 	arg->out_address = instr_slab_times(overlay->code, slab->base);
-	return instr_times_read(space, slab, arg->offset, arg->len,
+	return instr_keep_read_times(space, slab, arg->offset, arg->len,
 				u64_to_user_ptr(arg->ptr));
 }
 

@@ -9,6 +9,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "filter.h"
 #include "view.h"
 
 /* Which images of a process are measured. */
@@ -19,11 +20,14 @@ enum scope_when {
 	SCOPE_NEVER,
 };
 
+/* In the flags of an entry: of a child of who is measured as one of all, which is not. */
+#define SCOPE_OF_ALL	(1U << 31)
+
 /*
  * A process.
  *
  * @mm: SCOPE_FIRST, SCOPE_LATER: the image that it had; only compared
- * @flags: INSTR_ATTACH_*, of the one that was attached
+ * @flags: INSTR_ATTACH_*, of the one that was attached; SCOPE_OF_ALL
  * @scan: the last scope->scan that it took part in
  */
 struct scope_entry {
@@ -197,10 +201,35 @@ bool instr_scope_remove(struct instr_scope *scope, struct pid *tgid)
 	return found;
 }
 
+int instr_scope_add_all(struct instr_scope *scope, struct instr_filter *filter)
+{
+	int err = 0;
+
+	spin_lock(&scope->lock);
+	if (rcu_access_pointer(scope->all))
+		err = -EEXIST;
+	else
+		rcu_assign_pointer(scope->all, filter);
+	spin_unlock(&scope->lock);
+	return err;
+}
+
+void instr_scope_remove_all(struct instr_scope *scope)
+{
+	struct instr_filter *all;
+
+	spin_lock(&scope->lock);
+	all = rcu_replace_pointer(scope->all, NULL, lockdep_is_held(&scope->lock));
+	spin_unlock(&scope->lock);
+	if (all)
+		instr_filter_free(all);
+}
+
 void instr_scope_clear(struct instr_scope *scope)
 {
 	struct scope_entry *entry, *next;
 
+	instr_scope_remove_all(scope);
 	spin_lock(&scope->lock);
 	list_for_each_entry_safe(entry, next, &scope->entries, node)
 		entry_remove(scope, entry);
@@ -215,6 +244,8 @@ static enum scope_when child_when(const struct scope_entry *parent, bool shares)
 	bool exec = parent->flags & INSTR_ATTACH_FOLLOW_EXEC;
 	bool covered = entry_covers(parent, current->mm);
 
+	if (parent->flags & SCOPE_OF_ALL)
+		return SCOPE_LATER;
 	if (!(parent->flags & INSTR_ATTACH_FOLLOW))
 		return SCOPE_NEVER;
 	if (covered && !shares)
@@ -239,33 +270,72 @@ static struct instr_kin entry_kin(const struct scope_entry *entry,
 	return kin;
 }
 
+/* Does @task belong to it, as one of all? */
+static const struct instr_filter *scope_all_for(const struct instr_scope *scope,
+						struct task_struct *task)
+{
+	const struct instr_filter *all = rcu_dereference(scope->all);
+
+	return all && instr_filter_passes(all, task) ? all : NULL;
+}
+
+/*
+ * How a child of the current process is to be known, and whether it is. Without one of its
+ * parent's an entry is only for those that are left alone for a while.
+ */
+static bool scope_child(const struct instr_scope *scope, bool shares, u32 *flags,
+			enum scope_when *when)
+{
+	const struct scope_entry *parent = entry_find(scope, task_tgid(current));
+	const struct instr_filter *all;
+
+	if (parent) {
+		*flags = parent->flags;
+		*when = child_when(parent, shares);
+		return true;
+	}
+	all = scope_all_for(scope, current);
+	if (!all || (all->flags & INSTR_ATTACH_FOLLOW))
+		return false;
+	*flags = (all->flags & INSTR_ATTACH_FLAGS_ALL) | SCOPE_OF_ALL;
+	*when = SCOPE_LATER;
+	return true;
+}
+
+/* The scope may have been left meanwhile, by its parent or by all. */
+static bool scope_has_parent(struct instr_scope *scope, const struct scope_entry *child)
+{
+	return entry_find(scope, task_tgid(current)) ||
+	       ((child->flags & SCOPE_OF_ALL) && rcu_access_pointer(scope->all));
+}
+
 /* With no memory left the child is told of, and not known any more. */
 bool instr_scope_fork(struct instr_scope *scope, struct task_struct *child, u32 clone_flags,
 		      struct instr_kin *kin)
 {
-	const struct scope_entry *parent = entry_find(scope, task_tgid(current)), *known;
 	struct scope_entry *entry;
+	enum scope_when when;
+	bool known;
+	u32 flags;
 
-	if (!parent)
+	if (!scope_child(scope, child->mm == current->mm, &flags, &when))
 		return false;
 	*kin = (struct instr_kin){ .pid = task_tgid_nr(child), .start = child->start_boottime };
-	entry = entry_make(task_tgid(child), child_when(parent, child->mm == current->mm),
-			   child->mm, GFP_ATOMIC | __GFP_NOWARN);
+	entry = entry_make(task_tgid(child), when, child->mm, GFP_ATOMIC | __GFP_NOWARN);
 	if (!entry)
 		return true;
-	entry->flags = parent->flags;
+	entry->flags = flags;
 	entry->parent = task_tgid_nr(current);
 	entry->clone_flags = clone_flags;
 	entry->scan = READ_ONCE(scope->scan);
 	*kin = entry_kin(entry, child);
 	spin_lock(&scope->lock);
-	known = entry_find(scope, task_tgid(current));
+	known = scope_has_parent(scope, entry);
 	if (known)
 		entry_add(scope, entry);
 	else
 		entry_put(entry);
 	spin_unlock(&scope->lock);
-	/* The scope was left meanwhile, by its parent or by all. */
 	return known;
 }
 
@@ -293,9 +363,37 @@ bool instr_scope_covers(const struct instr_scope *scope, struct task_struct *tas
 
 	rcu_read_lock();
 	entry = entry_find(scope, task_tgid(task));
-	covers = entry && entry_covers(entry, READ_ONCE(task->mm));
+	covers = !entry || entry_covers(entry, READ_ONCE(task->mm));
+	if (covers && (!entry || (entry->flags & SCOPE_OF_ALL)))
+		covers = scope_all_for(scope, task);
 	rcu_read_unlock();
 	return covers;
+}
+
+bool instr_scope_is_all(const struct instr_scope *scope)
+{
+	return rcu_access_pointer(scope->all);
+}
+
+/* Each is a barrier: who finds it idle sees the spaces that were made. */
+void instr_scope_busy(struct instr_scope *scope)
+{
+	atomic_inc(&scope->busy);
+	smp_mb__after_atomic();
+}
+
+void instr_scope_idle(struct instr_scope *scope)
+{
+	smp_mb__before_atomic();
+	atomic_dec(&scope->busy);
+}
+
+bool instr_scope_is_busy(const struct instr_scope *scope)
+{
+	bool busy = atomic_read(&scope->busy);
+
+	smp_mb();
+	return busy;
 }
 
 bool instr_scope_has(const struct instr_scope *scope, struct pid *tgid)
@@ -310,14 +408,16 @@ bool instr_scope_has(const struct instr_scope *scope, struct pid *tgid)
 
 u32 instr_scope_flags(const struct instr_scope *scope, struct pid *tgid)
 {
+	const struct instr_filter *all;
 	struct scope_entry *entry;
 	u32 flags;
 
 	rcu_read_lock();
 	entry = entry_find(scope, tgid);
-	flags = entry ? entry->flags : 0;
+	all = rcu_dereference(scope->all);
+	flags = entry ? entry->flags : all ? all->flags : 0;
 	rcu_read_unlock();
-	return flags;
+	return flags & INSTR_ATTACH_FLAGS_ALL;
 }
 
 int instr_scope_for_each(struct instr_scope *scope,

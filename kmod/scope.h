@@ -7,13 +7,16 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 
+struct instr_filter;
 struct pid;
 
 /**
  * struct instr_scope - the processes that a session knows: those that it attached, and
- *	their descendants
+ *	their descendants; and those that it measures, which may be all
  * @lock: of changes; readers use RCU
- * @entries: all of them, the oldest first
+ * @entries: all that it knows, the oldest first
+ * @all: NULL, or which others are measured
+ * @busy: how many are about to find mappings that nobody has looked at
  * @numbers: of entries that there have been
  * @scan: counts the times that all of them were looked through; under the session's lock
  *
@@ -23,6 +26,8 @@ struct instr_scope {
 	spinlock_t lock;
 	struct list_head entries;
 	DECLARE_HASHTABLE(by_tgid, 6);
+	struct instr_filter __rcu *all;
+	atomic_t busy;
 	u64 numbers;
 	u32 scan;
 };
@@ -55,6 +60,10 @@ int instr_scope_add(struct instr_scope *scope, struct task_struct *task, struct 
 		    u32 flags);
 /* False: it is not measured. */
 bool instr_scope_remove(struct instr_scope *scope, struct pid *tgid);
+/* Those too that @filter lets pass: the scope frees it. -EEXIST: there is one. */
+int instr_scope_add_all(struct instr_scope *scope, struct instr_filter *filter);
+void instr_scope_remove_all(struct instr_scope *scope);
+/* Nothing is known, or measured, any more. */
 void instr_scope_clear(struct instr_scope *scope);
 
 /*
@@ -68,6 +77,17 @@ bool instr_scope_end(struct instr_scope *scope, struct pid *tgid);
 
 /* Is the process of @task to be measured, with the image it has now? */
 bool instr_scope_covers(const struct instr_scope *scope, struct task_struct *task);
+/* Is there more than those that it knows? Under the session's lock, or RCU. */
+bool instr_scope_is_all(const struct instr_scope *scope);
+
+/*
+ * Between them mappings of the scope wait for their views: what is forked meanwhile by who
+ * has none may have them, too.
+ */
+void instr_scope_busy(struct instr_scope *scope);
+void instr_scope_idle(struct instr_scope *scope);
+/* What was found for mappings that were there when this says no can be seen afterwards. */
+bool instr_scope_is_busy(const struct instr_scope *scope);
 /* Is it known, with whatever image? */
 bool instr_scope_has(const struct instr_scope *scope, struct pid *tgid);
 /* INSTR_ATTACH_*, with which it, or whom it descends from, was attached; 0: it is not known. */

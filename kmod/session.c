@@ -95,7 +95,7 @@ void instr_session_withdraw(struct instr_session *session, struct pid *tgid)
 void instr_session_drop_space(struct instr_space *space)
 {
 	instr_threads_clear(space);
-	instr_times_give_up(space);
+	instr_keep_give_up(space);
 	instr_frames_release(space);
 	list_del(&space->node);
 	instr_space_put(space);
@@ -224,33 +224,25 @@ bool instr_session_knows(struct pid *tgid)
 	return knows;
 }
 
-struct session_space {
-	u32 session_id, space_id;
-};
-
-static void session_space_check(struct instr_space *space, void *data)
-{
-	struct session_space *found = data;
-
-	if (space->session_id == found->session_id)
-		found->space_id = space->id;
-}
-
 void instr_session_on_fork(struct task_struct *child, u32 clone_flags)
 {
 	struct instr_session *session;
+	struct instr_space *space;
 	struct instr_kin kin;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(session, &sessions, node) {
-		struct session_space of = { .session_id = session->id };
+		bool known = instr_scope_fork(&session->scope, child, clone_flags, &kin);
+		bool busy = instr_scope_is_busy(&session->scope);
 
-		if (!instr_scope_fork(&session->scope, child, clone_flags, &kin))
+		if (!known && !busy)
 			continue;
-		instr_space_for_each(current->mm, session_space_check, &of);
-		instr_event_fork(session->id, of.space_id, &kin, clone_flags);
+		space = instr_space_find_of(current->mm, session->id);
+		if (known)
+			instr_event_fork(session->id, space ? space->id : 0, &kin, clone_flags);
 		/* It may map what its parent was not looked through for yet. */
-		if (kin.measured && !of.space_id)
+		if (!space && child->mm != current->mm &&
+		    instr_scope_covers(&session->scope, child))
 			instr_child_forked(child, NULL, session);
 	}
 	rcu_read_unlock();

@@ -8,9 +8,9 @@
  *
  * Data is private to one process. VM_WIPEONFORK makes a fork child begin with
  * zero pages, and keeps the parent's pages from being shared with it, so that
- * the pages pinned here stay those that the process writes.
+ * the page pinned here stays the one that the process has.
  *
- * Times are too many to be pinned. They are what a private mapping of /dev/zero is,
+ * Times are memory that is taken where it is needed (keep.c), as counters are. They are what a private mapping of /dev/zero is,
  * anonymous memory that has a file all the same, by which it is found again. A page
  * that is only read costs nothing, and one that is written no second one in the file.
  */
@@ -32,6 +32,7 @@
 #include <asm/text-patching.h>
 
 #include "live.h"
+#include "page.h"
 
 #define SLAB_NOP	0x90
 
@@ -224,6 +225,11 @@ static struct slab_range slab_part(const struct instr_code *code, enum slab_part
 	return range[part];
 }
 
+u64 instr_code_memory(const struct instr_code *code)
+{
+	return (u64)READ_ONCE(file_inode(code->rw)->i_mapping->nrpages) << PAGE_SHIFT;
+}
+
 u64 instr_code_len(const struct instr_code *code)
 {
 	return code->code_len + code->annex_len;
@@ -379,6 +385,11 @@ int instr_slab_has_trap(unsigned long vaddr)
 	return ours;
 }
 
+unsigned long instr_slab_data(const struct instr_code *code, unsigned long base)
+{
+	return base + slab_part(code, SLAB_DATA).position;
+}
+
 unsigned long instr_slab_times(const struct instr_code *code, unsigned long base)
 {
 	return base + slab_part(code, SLAB_TIMES).position;
@@ -419,31 +430,17 @@ static int data_set_wipe(struct instr_code *code, unsigned long base,
 static int data_pin(struct instr_code *code, unsigned long base,
 		    struct instr_data *data)
 {
-	unsigned long vaddr = base + slab_part(code, SLAB_DATA).position;
-	unsigned long nr = code->data_len >> PAGE_SHIFT;
-	int pinned = 0;
+	int pinned;
 
 	/* They can't be reclaimed: processes must not be able to fill memory. */
-	if (atomic64_read(&instr_live.pinned) + nr > totalram_pages() / 4)
+	if (atomic64_read(&instr_live.pinned) >= totalram_pages() / 4)
 		return -ENOMEM;
-	data->pages = kvcalloc(nr, sizeof(*data->pages), GFP_KERNEL);
-	if (!data->pages)
-		return -ENOMEM;
-	data->nr = 0;
-	while (data->nr < nr) {
-		pinned = pin_user_pages_fast(vaddr + (data->nr << PAGE_SHIFT),
-					     min(nr - data->nr, 1024UL),
-					     FOLL_WRITE | FOLL_LONGTERM,
-					     data->pages + data->nr);
-		if (pinned <= 0)
-			break;
-		data->nr += pinned;
-		atomic64_add(pinned, &instr_live.pinned);
-	}
-	if (data->nr == nr)
-		return 0;
-	instr_data_unpin(data);
-	return pinned ?: -EFAULT;
+	pinned = pin_user_pages_fast(instr_slab_data(code, base), 1,
+				     FOLL_WRITE | FOLL_LONGTERM, &data->page);
+	if (pinned != 1)
+		return pinned ?: -EFAULT;
+	atomic64_inc(&instr_live.pinned);
+	return 0;
 }
 
 static bool ranges_meet(unsigned long a, unsigned long a_end, unsigned long b,
@@ -563,38 +560,46 @@ static int times_replace(struct instr_code *code, unsigned long base)
 	return data_set_wipe(code, base, SLAB_TIMES);
 }
 
+/* Not by a new mapping, which would become one with what is kept behind it. */
+static void data_clear(struct instr_code *code, unsigned long base)
+{
+	unsigned long start = instr_slab_data(code, base), vaddr, next;
+	struct mm_struct *mm = current->mm;
+
+	mmap_read_lock(mm);
+	for (vaddr = start; vaddr - start < code->data_len; vaddr = next) {
+		struct page *page = instr_page_get(mm, code->ro, vaddr, &next);
+
+		if (!page)
+			continue;
+		/* Others are the file's, and zero. */
+		if (PageAnon(page))
+			clear_page(page_address(page));
+		put_page(page);
+	}
+	mmap_read_unlock(mm);
+}
+
 int instr_slab_adopt(struct instr_code *code, unsigned long base,
 		     struct instr_data *data)
 {
-	unsigned long i;
-	int err;
+	int err = data_set_wipe(code, base, SLAB_DATA);
 
-	err = data_set_wipe(code, base, SLAB_DATA);
 	if (!err)
 		err = times_replace(code, base);
 	if (!err)
 		err = data_pin(code, base, data);
-	for (i = 0; !err && i < data->nr; i++)
-		clear_page(page_address(data->pages[i]));
+	if (!err)
+		data_clear(code, base);
 	return err;
 }
 
-void instr_data_add(const struct instr_data *data, u64 offset, u64 nr, u64 *sums)
+struct page *instr_data_page(const struct instr_data *data)
 {
-	u64 i;
-
-	for (i = 0; i < nr; i++, offset += sizeof(u64)) {
-		struct page *page;
-		const u64 *counter;
-
-		if (offset >> PAGE_SHIFT >= data->nr)
-			return;
-		page = data->pages[offset >> PAGE_SHIFT];
-		if (PageHWPoison(page))
-			continue;
-		counter = page_address(page) + offset_in_page(offset);
-		sums[i] += READ_ONCE(*counter);
-	}
+	if (PageHWPoison(data->page))
+		return NULL;
+	get_page(data->page);
+	return data->page;
 }
 
 /*
@@ -603,7 +608,7 @@ void instr_data_add(const struct instr_data *data, u64 offset, u64 nr, u64 *sums
  */
 void instr_data_control(struct instr_data *data, const struct instr_control *control)
 {
-	struct instr_control *to = page_address(data->pages[0]);
+	struct instr_control *to = page_address(data->page);
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(to->vfork); i++)
@@ -615,7 +620,7 @@ void instr_data_control(struct instr_data *data, const struct instr_control *con
 
 void instr_data_frames(struct instr_data *data, u64 frames)
 {
-	struct instr_control *to = page_address(data->pages[0]);
+	struct instr_control *to = page_address(data->page);
 
 	/* It says that one need not look at the gate. */
 	smp_wmb();
@@ -624,9 +629,6 @@ void instr_data_frames(struct instr_data *data, u64 frames)
 
 void instr_data_unpin(struct instr_data *data)
 {
-	unpin_user_pages_dirty_lock(data->pages, data->nr, true);
-	atomic64_sub(data->nr, &instr_live.pinned);
-	kvfree(data->pages);
-	data->pages = NULL;
-	data->nr = 0;
+	unpin_user_pages_dirty_lock(&data->page, 1, true);
+	atomic64_dec(&instr_live.pinned);
 }

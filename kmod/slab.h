@@ -62,6 +62,9 @@ void instr_code_silence(void);
 /* Forgets those that are kept; processes go on with them. */
 void instr_code_exit(void);
 
+/* Bytes of memory that its code takes. */
+u64 instr_code_memory(const struct instr_code *code);
+
 /* Bytes of code, the annex included: what the offsets below are less than. */
 u64 instr_code_len(const struct instr_code *code);
 
@@ -72,13 +75,11 @@ int instr_code_append(struct instr_code *code, u64 offset, const u8 *bytes, size
 int instr_code_read(struct instr_code *code, u64 offset, u8 __user *to, size_t len);
 
 /**
- * struct instr_data - the pinned data pages of one mapped slab
- *
- * The pin keeps the counters readable after the process is gone.
+ * struct instr_data - the control block of one mapped slab
+ * @page: pinned, so that it can be written to from anywhere; the first counters are in it, too
  */
 struct instr_data {
-	unsigned long nr;
-	struct page **pages;
+	struct page *page;
 };
 
 /**
@@ -98,7 +99,8 @@ bool instr_slab_is_mapped(struct instr_code *code, unsigned long base);
 int instr_slab_adopt(struct instr_code *code, unsigned long base,
 		     struct instr_data *data);
 
-/* Where the times of a slab lie that is mapped at @base. */
+/* Where the data, and the times, of a slab lie that is mapped at @base. */
+unsigned long instr_slab_data(const struct instr_code *code, unsigned long base);
 unsigned long instr_slab_times(const struct instr_code *code, unsigned long base);
 
 /*
@@ -115,8 +117,8 @@ int instr_vma_check_zero(void);
  */
 int instr_slab_has_trap(unsigned long vaddr);
 
-/* Adds @nr counters from byte @offset on to @sums. */
-void instr_data_add(const struct instr_data *data, u64 offset, u64 nr, u64 *sums);
+/* Its page, with a reference, or NULL: it went bad. */
+struct page *instr_data_page(const struct instr_data *data);
 /* Makes the control block what is given, but for the frames. Atomic. */
 void instr_data_control(struct instr_data *data, const struct instr_control *control);
 void instr_data_frames(struct instr_data *data, u64 frames);

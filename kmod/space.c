@@ -90,7 +90,7 @@ static void space_free(struct work_struct *work)
 	struct instr_slab *slab, *next;
 
 	instr_threads_clear(space);
-	instr_times_free(space);
+	instr_keep_free(space);
 	list_for_each_entry_safe(slab, next, &space->slabs, node)
 		slab_destroy(slab);
 	mmdrop(space->mm);
@@ -129,6 +129,16 @@ struct instr_space *instr_space_find(struct mm_struct *mm)
 
 	hash_for_each_possible_rcu(space_by_mm, space, hash, (unsigned long)mm)
 		if (space->mm == mm)
+			return space;
+	return NULL;
+}
+
+struct instr_space *instr_space_find_of(struct mm_struct *mm, u32 session_id)
+{
+	struct instr_space *space;
+
+	hash_for_each_possible_rcu(space_by_mm, space, hash, (unsigned long)mm)
+		if (space->mm == mm && space->session_id == session_id)
 			return space;
 	return NULL;
 }
@@ -439,7 +449,7 @@ void instr_space_withdraw(struct instr_space *space)
 /* A private copy may hold patched bytes: such mappings keep their view. */
 static void vma_release(struct instr_view *view, struct vm_area_struct *vma, void *data)
 {
-	if (!vma->anon_vma)
+	if (!instr_view_may_copy(view, vma))
 		instr_view_uninstall(view, vma);
 }
 
@@ -470,16 +480,6 @@ void instr_space_set_traced(struct instr_space *space)
 }
 
 /* ---- reading ----------------------------------------------------------------- */
-
-void instr_space_read(struct instr_space *space, struct instr_overlay *overlay,
-		      u64 offset, u64 nr, u64 *sums)
-{
-	struct instr_slab *slab;
-
-	list_for_each_entry(slab, &space->slabs, node)
-		if (slab->overlay == overlay)
-			instr_data_add(&slab->data, offset, nr, sums);
-}
 
 struct instr_slab *instr_space_slab(struct instr_space *space,
 				    const struct instr_overlay *overlay, u32 nr)

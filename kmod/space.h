@@ -13,7 +13,7 @@
 
 #include "slab.h"
 #include "thread.h"
-#include "times.h"
+#include "keep.h"
 
 struct instr_edition;
 struct instr_overlay;
@@ -24,7 +24,8 @@ struct pid;
 /**
  * struct instr_slab - a slab as it is mapped in one space
  *
- * @times: pages of times that were there when the address space ended, by number
+ * @counters: pages of counters that were there when the address space ended, by number
+ * @times: the same of times
  *
  * It stays when its view ends, for a view of the same file at the same base that
  * may come (dlclose() and dlopen()).
@@ -34,7 +35,7 @@ struct instr_slab {
 	struct instr_overlay *overlay;
 	unsigned long base;
 	struct instr_data data;
-	struct xarray times;
+	struct xarray counters, times;
 };
 
 /**
@@ -88,7 +89,7 @@ struct instr_space {
 	u64 frames_len;
 	bool execed;
 	struct instr_threads threads;
-	struct instr_times times;
+	struct instr_keep keep;
 	struct rcu_work free;
 };
 
@@ -157,12 +158,12 @@ void instr_space_on_exec(struct task_struct *task);
 
 /* Under RCU. */
 struct instr_space *instr_space_find(struct mm_struct *mm);
+/* As that session sees it. */
+struct instr_space *instr_space_find_of(struct mm_struct *mm, u32 session_id);
 bool instr_space_trap(struct mm_struct *mm, unsigned long vaddr, unsigned long *target);
 /* Is the code at @vaddr a slab's that stands for an instruction of the text at *origin? */
 bool instr_space_origin(struct mm_struct *mm, unsigned long vaddr, unsigned long *origin);
 
-void instr_space_read(struct instr_space *space, struct instr_overlay *overlay,
-		      u64 offset, u64 nr, u64 *sums);
 /* Number @nr of the slabs of @overlay, or NULL. */
 struct instr_slab *instr_space_slab(struct instr_space *space,
 				    const struct instr_overlay *overlay, u32 nr);

@@ -52,14 +52,15 @@ static bool space_has_many(struct task_struct *task)
 	       atomic_read(&current->mm->mm_users) > 1 + ours;
 }
 
+/* It stays as long as the session's lock is held. */
 static struct instr_space *space_find_own(struct instr_session *session)
 {
 	struct instr_space *space;
 
-	list_for_each_entry(space, &session->spaces, node)
-		if (space->mm == current->mm)
-			return space;
-	return NULL;
+	rcu_read_lock();
+	space = instr_space_find_of(current->mm, session->id);
+	rcu_read_unlock();
+	return space;
 }
 
 /* The session's space of current->mm, or a new one. */
@@ -102,15 +103,12 @@ static struct instr_slab *space_find_slab(struct instr_space *space,
 	return NULL;
 }
 
-/* What its first slab with times takes. */
-static int space_get_times(struct instr_space *space, const struct instr_overlay *overlay)
+/* What its first slab takes, and the first with times. */
+static int space_get_ready(struct instr_space *space, const struct instr_overlay *overlay)
 {
-	int err;
+	int err = instr_keep_watch(space);
 
-	if (!overlay->frames_len)
-		return 0;
-	err = instr_times_watch(space);
-	if (err || space->frames)
+	if (err || !overlay->frames_len || space->frames)
 		return err;
 	err = instr_frames_map(space, overlay->frames_len);
 	if (!err)
@@ -128,12 +126,13 @@ static int space_map_slab(struct instr_space *space, struct instr_overlay *overl
 	if (space_find_slab(space, overlay, base))
 		return instr_slab_is_mapped(overlay->code, base) ? 0 : -EEXIST;
 
-	err = space_get_times(space, overlay);
+	err = space_get_ready(space, overlay);
 	if (err)
 		return err;
 	slab = kzalloc(sizeof(*slab), GFP_KERNEL);
 	if (!slab)
 		return -ENOMEM;
+	xa_init(&slab->counters);
 	xa_init(&slab->times);
 	/* Left by an earlier session, or inherited from the parent. */
 	if (instr_slab_is_mapped(overlay->code, base))
@@ -320,6 +319,17 @@ static void space_revive(struct instr_session *session, struct instr_space *spac
 	instr_space_show_all(space, &session->overlays);
 }
 
+/* Who has mappings that could be served, but for @err. */
+static void takeover_refuse(struct instr_session *session, struct task_struct *task, int err)
+{
+	struct instr_space *space = space_of(session, task);
+
+	if (!space)
+		return;
+	space->refused = err;
+	instr_event_refused(space, 0, err);
+}
+
 int instr_takeover(struct instr_session *session, struct task_struct *task)
 {
 	struct instr_space *space = space_find_own(session);
@@ -329,8 +339,11 @@ int instr_takeover(struct instr_session *session, struct task_struct *task)
 	int nr = 0;
 
 	lockdep_assert_held(&session->lock);
-	if (!mm_is_64bit(current->mm))
+	if (!mm_is_64bit(current->mm)) {
+		if (space_next_want(session, &from, &want, &busy))
+			takeover_refuse(session, task, ENOEXEC);
 		return 0;
+	}
 	if (space && space->detached)
 		space_revive(session, space);
 	while (space_next_want(session, &from, &want, &busy)) {
@@ -339,10 +352,9 @@ int instr_takeover(struct instr_session *session, struct task_struct *task)
 			return nr;
 		nr += space_take(session, space, &want);
 	}
-	if (busy && (space = space_of(session, task))) {
-		space->refused = EBUSY;
-		instr_event_refused(space, 0, EBUSY);
-	}
+	if (busy)
+		takeover_refuse(session, task, EBUSY);
+	space = space_find_own(session);
 	if (!space)
 		return nr;
 	space->exact = instr_scope_flags(&session->scope, space->tgid) & INSTR_ATTACH_EXACT;

@@ -192,6 +192,13 @@ static vm_fault_t view_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t en
 
 /* ---- the life of a VMA ---------------------------------------------------- */
 
+/* The file's data, which has private pages always, may have the same base as its text. */
+bool instr_view_may_copy(const struct instr_view *view, struct vm_area_struct *vma)
+{
+	return vma->anon_vma &&
+	       instr_overlay_has_changed(view->overlay, vma->vm_pgoff, vma_pages(vma));
+}
+
 /*
  * A child whose parent has private copies of text inherits them, patched bytes
  * included: it needs the traps, and no edition. All else that the parent shows
@@ -201,8 +208,8 @@ static void view_open_fork(struct instr_view *view, struct vm_area_struct *vma)
 {
 	struct instr_view *child;
 
-	/* With neither, dup_mmap() copies no page table. */
-	if (!vma->anon_vma && !userfaultfd_wp(vma)) {
+	/* With neither, dup_mmap() copies no page table that shows anything of ours. */
+	if (!instr_view_may_copy(view, vma) && !userfaultfd_wp(vma)) {
 		vma->vm_ops = view->orig;
 		vm_flags_clear(vma, VM_NOHUGEPAGE);
 		return;

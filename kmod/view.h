@@ -56,6 +56,9 @@ static inline unsigned long instr_vma_base(const struct vm_area_struct *vma)
 	return vma->vm_start - (vma->vm_pgoff << PAGE_SHIFT);
 }
 
+/* May @vma have private copies of pages that it showed? */
+bool instr_view_may_copy(const struct instr_view *view, struct vm_area_struct *vma);
+
 /* Could this mapping have a view? Only private, plain ones of a regular file. */
 bool instr_vma_is_plain(const struct vm_area_struct *vma);
 

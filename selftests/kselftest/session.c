@@ -544,11 +544,56 @@ TEST_F(session, children_of_the_attached)
 	waitpid(child, NULL, 0);
 }
 
+/* With no overlay it changes nothing: what is asked for is told right from wrong. */
+TEST_F(session, all_processes)
+{
+	struct instr_attach_all arg = { .size = sizeof(arg), .flags = 1U << 31 };
+	struct probes probes = { .fd = self->fd };
+
+	EXPECT_ERRNO(EOPNOTSUPP, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	arg.flags = INSTR_ATTACH_FOLLOW_EXEC;
+	EXPECT_ERRNO(EOPNOTSUPP, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	arg.flags = INSTR_ATTACH_ON_EXEC;
+	EXPECT_ERRNO(EOPNOTSUPP, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	arg.flags = INSTR_ATTACH_FOLLOW;
+	arg.pad = 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	arg.pad = 0;
+	arg.uid = 1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	arg.flags |= INSTR_ALL_UID;
+	arg.uid = -1;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	arg.uid = 0;
+	arg.cgroup_fd = self->file;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	arg.flags |= INSTR_ALL_CGROUP;
+	EXPECT_ERRNO(EBADF, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	arg.cgroup_fd = -1;
+	EXPECT_ERRNO(EBADF, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	arg.flags &= ~INSTR_ALL_CGROUP;
+	arg.cgroup_fd = 0;
+	arg.comm[1] = 'x';
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	arg.flags |= INSTR_ALL_COMM;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	memset(arg.comm, '*', sizeof(arg.comm));
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	arg.comm[sizeof(arg.comm) - 1] = 0;
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	EXPECT_ERRNO(EEXIST, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+	/* None of them is known by itself. */
+	EXPECT_EQ(-ESRCH, probes_detach(&probes, getpid()));
+	EXPECT_EQ(0, probes_detach(&probes, 0));
+	EXPECT_EQ(0, ioctl(self->fd, INSTR_ATTACH_ALL, &arg));
+}
+
 TEST_F(session, spaces_that_are_forgotten)
 {
 	static const char *const names[] = { "probed_jump", NULL };
 	struct instr_space_forget arg = { .size = sizeof(arg) };
 	struct instr_space_next next = { .size = sizeof(next) };
+	struct instr_space_next gone = { .size = sizeof(gone), .flags = INSTR_SPACE_GONE };
 	struct puppet puppet;
 	struct probes probes;
 
@@ -558,6 +603,9 @@ TEST_F(session, spaces_that_are_forgotten)
 	ASSERT_EQ(1, probes_attach(&probes, puppet.pid));
 	ASSERT_EQ(0, ioctl(probes.fd, INSTR_SPACE_NEXT, &next));
 	EXPECT_EQ(0, next.out_gone);
+	EXPECT_ERRNO(ENOENT, ioctl(probes.fd, INSTR_SPACE_NEXT, &gone));
+	gone.flags = 2;
+	EXPECT_ERRNO(EOPNOTSUPP, ioctl(probes.fd, INSTR_SPACE_NEXT, &gone));
 	EXPECT_ERRNO(ENOENT, ioctl(probes.fd, INSTR_SPACE_FORGET, &arg));
 	arg.space_id = next.space_id;
 	EXPECT_ERRNO(EBUSY, ioctl(probes.fd, INSTR_SPACE_FORGET, &arg));
@@ -573,6 +621,9 @@ TEST_F(session, spaces_that_are_forgotten)
 	next.space_id = 0;
 	ASSERT_EQ(0, ioctl(probes.fd, INSTR_SPACE_NEXT, &next));
 	EXPECT_EQ(1, next.out_gone);
+	next = (struct instr_space_next){ .size = sizeof(next), .flags = INSTR_SPACE_GONE };
+	EXPECT_EQ(0, ioctl(probes.fd, INSTR_SPACE_NEXT, &next));
+	EXPECT_EQ(arg.space_id, next.space_id);
 	EXPECT_EQ(0, ioctl(probes.fd, INSTR_SPACE_FORGET, &arg));
 	EXPECT_ERRNO(ENOENT, ioctl(probes.fd, INSTR_SPACE_FORGET, &arg));
 	EXPECT_EQ(0, probes_count(&probes, "probed_jump"));

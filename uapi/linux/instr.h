@@ -8,7 +8,7 @@
  *
  *   overlay   what is changed in the text of one ELF file: sites, a trap table
  *             and the code of a slab. It changes nothing by itself.
- *   scope     the processes that the session attached. Each mapping of an
+ *   scope     the processes that the session attached, or all. Each mapping of an
  *             overlay's file in a process of the scope, present or future,
  *             becomes a view: it shows the overlay's pages instead of the
  *             file's. The file and its page cache are never written.
@@ -47,7 +47,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define INSTR_ABI	5
+#define INSTR_ABI	6
 
 /* The longest patch of a site, in bytes. */
 #define INSTR_SITE_MAX	8
@@ -504,7 +504,7 @@ struct instr_detach {
 /**
  * struct instr_space_next - ioctl(INSTR_SPACE_NEXT): walk the session's spaces
  * @size: sizeof(struct instr_space_next)
- * @flags: must be 0
+ * @flags: 0, or INSTR_SPACE_GONE: only those that have @out_gone
  * @space_id: in: 0, or the last space seen; out: the next one
  * @out_pid: the process, also after its end, in the caller's pid namespace; 0 if
  *	it is not in that
@@ -523,6 +523,8 @@ struct instr_detach {
  *
  * ENOENT: there is no further space.
  */
+#define INSTR_SPACE_GONE	0x01
+
 struct instr_space_next {
 	__u32 size;
 	__u32 flags;
@@ -700,5 +702,46 @@ struct instr_space_forget {
 	__u32 pad;
 };
 #define INSTR_SPACE_FORGET	_IOW(INSTR_IOC, 0x0d, struct instr_space_forget)
+
+/**
+ * struct instr_attach_all - ioctl(INSTR_ATTACH_ALL): take all processes into the scope
+ * @size: sizeof(struct instr_attach_all)
+ * @flags: INSTR_ATTACH_FOLLOW, INSTR_ATTACH_EXACT, INSTR_ALL_*
+ * @uid: with INSTR_ALL_UID: only those of this effective user, in the caller's namespace
+ * @cgroup_fd: with INSTR_ALL_CGROUP: only those below this directory of cgroup version 2
+ * @comm: with INSTR_ALL_COMM: only those whose name matches this shell pattern, which ends
+ *	with a NUL
+ * @out_views: views that there are now
+ * @pad: must be 0
+ *
+ * Those that map a file of an overlay now, and all that will, from the first instruction of
+ * what they execute or load; in all namespaces. Processes that map none cost nothing, and
+ * nothing is told of them: there are only the events of spaces. The filters are asked when
+ * a file is mapped, and when a process is forked: who was let in stays.
+ *
+ * With INSTR_ATTACH_FOLLOW fork children are processes like any other; otherwise they are
+ * measured from their next exec on, and known, and told of, until then. Processes that are
+ * in the scope by INSTR_ATTACH, and their children, are treated as that says.
+ *
+ * INSTR_DETACH with 0 is the end of it. EEXIST: it is so already. EBADF: not a cgroup's
+ * directory. EINVAL: a value that no filter of the flags asks for, or a pattern without end.
+ */
+#define INSTR_ALL_UID			0x10
+#define INSTR_ALL_CGROUP		0x20
+#define INSTR_ALL_COMM			0x40
+#define INSTR_ALL_FLAGS_ALL \
+	(INSTR_ATTACH_FOLLOW | INSTR_ATTACH_EXACT | INSTR_ALL_UID | INSTR_ALL_CGROUP | \
+	 INSTR_ALL_COMM)
+
+struct instr_attach_all {
+	__u32 size;
+	__u32 flags;
+	__u32 uid;
+	__s32 cgroup_fd;
+	__u8 comm[32];
+	__u32 out_views;
+	__u32 pad;
+};
+#define INSTR_ATTACH_ALL	_IOWR(INSTR_IOC, 0x0e, struct instr_attach_all)
 
 #endif /* _UAPI_LINUX_INSTR_H */

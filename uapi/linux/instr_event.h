@@ -37,12 +37,14 @@
  *   INSTR_CMD_OVERLAY_GET
  *     SESSION_ID, OVERLAY_ID, DEV u64, INODE u64, SITES u32, PAGES u32,
  *     SLAB_START s64 as u64, CODE_LEN u64, DATA_LEN u64, ANNEX_START s64 as u64,
- *     ANNEX_LEN u64 (0: there is none), PATH string
+ *     ANNEX_LEN u64 (0: there is none), PATH string, MEMORY u64 (bytes that all processes
+ *     share: changed pages, and the slab's code)
  *   INSTR_CMD_SPACE_GET
  *     SESSION_ID, SPACE_ID, PID, COMM, LIVE u32, VIEWS u32, SLABS u32,
  *     PRIVATE u32, ERRNO u32 (of the last refusal, or 0),
  *     LOOKUPS u64, FUNCTIONS u64 (struct instr_unwinds, also when it is gone; without
- *     frames 0)
+ *     frames 0), MEMORY u64 (bytes that are there for this one only: counters, and what
+ *     is measured)
  *   INSTR_CMD_PROCESS_GET: processes of a scope, and their descendants, that live
  *     SESSION_ID, PID, START, COMM, MEASURED u32, PARENT u32 (who made it; 0: it was
  *     attached), CLONE_FLAGS (with which)
@@ -119,6 +121,7 @@ enum instr_attr {
 	INSTR_A_MEASURED,
 	INSTR_A_LOOKUPS,
 	INSTR_A_FUNCTIONS,
+	INSTR_A_MEMORY,
 	__INSTR_A_LAST,
 };
 #define INSTR_A_MAX		(__INSTR_A_LAST - 1)
