@@ -53,7 +53,8 @@ static int pmu_type(void)
 /* See /sys/bus/event_source/devices/uprobe/format/retprobe. */
 #define RETPROBE 1
 
-static int open_at(const void *at, uint64_t config)
+/* @path: of a copy of the file that has it; NULL: that one. */
+static int open_at(const void *at, const char *path, uint64_t config, pid_t pid, int processor)
 {
 	struct place place = { .vaddr = (uintptr_t)at };
 	struct perf_event_attr attr = { .size = sizeof(attr) };
@@ -65,20 +66,25 @@ static int open_at(const void *at, uint64_t config)
 		return -ENOENT;
 	attr.type = (uint32_t)type;
 	attr.config = config;
-	attr.uprobe_path = (uintptr_t)place.path;
+	attr.uprobe_path = (uintptr_t)(path ?: place.path);
 	attr.probe_offset = place.offset;
-	fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	fd = (int)syscall(SYS_perf_event_open, &attr, pid, processor, -1, PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
 int uprobe_open(const void *at)
 {
-	return open_at(at, 0);
+	return open_at(at, NULL, 0, 0, -1);
 }
 
 int uretprobe_open(const void *at)
 {
-	return open_at(at, RETPROBE);
+	return open_at(at, NULL, RETPROBE, 0, -1);
+}
+
+int uprobe_open_all(const char *path, const void *at)
+{
+	return open_at(at, path, 0, -1, 0);
 }
 
 uint64_t uprobe_count(int fd)

@@ -9,6 +9,8 @@
 int uprobe_open(const void *at);
 /* The same of its returns. */
 int uretprobe_open(const void *at);
+/* Of all threads, on processor 0; @path: a copy of the file that @at is of. */
+int uprobe_open_all(const char *path, const void *at);
 uint64_t uprobe_count(int fd);
 
 #endif

@@ -27,6 +27,29 @@ says "--follow-exec alone" 2 'only with --children=follow'
 ctl stat -f main --children=follow --children=pristine --follow-exec -- true
 says "... the last word counts" 2 'only with --children=follow'
 
+ctl stat -a -f main
+says "-a: of which file" 1 "-f main: of which file"
+for option in --comm=x --uid=0 --cgroup=x; do
+	ctl stat -f main "$option" -- true
+	says "$option without -a" 2 'only with -a'
+	ctl stat -a -p $$ -f main "$option"
+	says "$option with -p" 2 'without -p'
+done
+for user in no-such-user -1 4294967295 1x ''; do
+	ctl stat -a -f libc.so.6:malloc --uid "$user"
+	says "--uid '$user'" 2 'no such user'
+done
+for name in '' 12345678901234567890123456789012; do
+	ctl stat -a -f libc.so.6:malloc --comm "$name"
+	says "--comm '$name'" 2 'not 1 to 31 characters'
+done
+ctl stat -a -f libc.so.6:malloc --follow-exec
+says "-a --follow-exec" 2 '-a does it'
+ctl stat -a -T -f libc.so.6:malloc --exit=slot
+says "-a --exit=slot" 2 'not with -a'
+ctl stat -a -f no-such-library.so:malloc
+says "-a: a file that is not found" 1 'no-such-library.so'
+
 ctl stat -f main -- no-such-command
 says "a command that is not found" 127 'no-such-command: command not found'
 ctl stat -f main -- "$tmp/none"

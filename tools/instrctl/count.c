@@ -139,18 +139,43 @@ int count_prepare(struct count *count, struct targets *targets, uint32_t flags,
 /* ---- the beginning --------------------------------------------------------- */
 
 /* Events are listened to before there can be any. */
+static int watch(struct count *count, struct instr_err *err)
+{
+	return instr_watch_open(instr_dev_session_id(count->dev), !count->scope, &count->watch,
+				err);
+}
+
+static void attached(struct count *count)
+{
+	count->attached = true;
+	count->seconds = now();
+}
+
 static int attach(struct count *count, uint32_t flags, struct instr_err *err)
 {
 	unsigned int views;
-	int code = instr_watch_open(instr_dev_session_id(count->dev), &count->watch, err);
+	int code = watch(count, err);
 
 	if (!code)
 		code = instr_dev_attach(count->dev, count->pid, count->flags | flags, &views, err);
 	if (code)
 		return code;
-	count->attached = true;
-	count->seconds = now();
+	attached(count);
 	say(SAY_MORE, "process %d: %u mapping%s", count->pid, views, views == 1 ? "" : "s");
+	return 0;
+}
+
+static int attach_all(struct count *count, struct instr_err *err)
+{
+	unsigned int views;
+	int code = watch(count, err);
+
+	if (!code)
+		code = scope_attach(count->scope, count->dev, count->flags, &views, err);
+	if (code)
+		return code;
+	attached(count);
+	say(SAY_MORE, "all processes: %u mapping%s", views, views == 1 ? "" : "s");
 	return 0;
 }
 
@@ -160,6 +185,23 @@ int count_begin_pid(struct count *count, pid_t pid, struct instr_err *err)
 
 	count->pid = pid;
 	return code ?: attach(count, 0, err);
+}
+
+int count_begin_tree(struct count *count, pid_t pid, struct instr_err *err)
+{
+	int code = count_begin_pid(count, pid, err);
+	size_t nr;
+
+	if (!code)
+		code = scope_attach_tree(count->dev, pid, count->flags, &nr, err);
+	if (!code)
+		say(SAY_MORE, "process %d: a tree of %zu", pid, nr);
+	return code;
+}
+
+bool count_has_many(const struct count *count)
+{
+	return count->scope || (count->flags & INSTR_ATTACH_FOLLOW);
 }
 
 int count_begin_command(struct count *count, char *const *argv, int *status,
@@ -176,7 +218,7 @@ int count_begin_command(struct count *count, char *const *argv, int *status,
 	count->pid = count->run.pid;
 	count->pidfd = count->run.pidfd;
 	/* Until it is the program, the process is a copy of us. */
-	code = attach(count, INSTR_ATTACH_ON_EXEC, err);
+	code = count->scope ? attach_all(count, err) : attach(count, INSTR_ATTACH_ON_EXEC, err);
 	if (code) {
 		instr_run_abort(&count->run);
 		return code;
@@ -187,6 +229,13 @@ int count_begin_command(struct count *count, char *const *argv, int *status,
 		*status = code == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 	}
 	return code;
+}
+
+int count_begin_all(struct count *count, const struct scope *scope, char *const *argv,
+		    int *status, struct instr_err *err)
+{
+	count->scope = scope;
+	return argv[0] ? count_begin_command(count, argv, status, err) : attach_all(count, err);
 }
 
 /* ---- waiting --------------------------------------------------------------- */
@@ -261,7 +310,7 @@ void count_end(struct count *count)
 	if (!count->attached)
 		return;
 	/* Fails if the process is not there any more, or the session is not: so be it. */
-	instr_dev_detach(count->dev, count->flags & INSTR_ATTACH_FOLLOW ? 0 : count->pid, NULL);
+	instr_dev_detach(count->dev, count_has_many(count) ? 0 : count->pid, NULL);
 	count->attached = false;
 	count->seconds = now() - count->seconds;
 	instr_watch_settle(count->watch);

@@ -14,6 +14,7 @@
 #include "libinstr/dev.h"
 #include "libinstr/run.h"
 #include "libinstr/watch.h"
+#include "scope.h"
 #include "target.h"
 
 struct count {
@@ -28,6 +29,7 @@ struct count {
 	int pidfd;
 
 	uint32_t flags;		/* INSTR_ATTACH_*, of who is attached */
+	const struct scope *scope;	/* NULL: that program */
 	bool attached;
 	double seconds;
 	uint32_t tsc_khz;	/* where functions are timed */
@@ -52,6 +54,17 @@ int count_begin_pid(struct count *count, pid_t pid, struct instr_err *err);
  */
 int count_begin_command(struct count *count, char *const *argv, int *status,
 			struct instr_err *err);
+
+/* Counts in it, and in all who descend from it now. */
+int count_begin_tree(struct count *count, pid_t pid, struct instr_err *err);
+/*
+ * Counts in all processes of @scope; where @argv[0] is not NULL as long as that program,
+ * which is begun then, runs. *status as above.
+ */
+int count_begin_all(struct count *count, const struct scope *scope, char *const *argv,
+		    int *status, struct instr_err *err);
+/* May it be more than one process? */
+bool count_has_many(const struct count *count);
 
 /*
  * @timeout: seconds from the beginning of this call; 0: for ever. Whenever address spaces

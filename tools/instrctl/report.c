@@ -62,6 +62,8 @@ static const char *refusal_text(int error)
 	case EPERM:
 	case EACCES:
 		return "it may not map the slab";
+	case ENOEXEC:
+		return "it is a 32-bit program";
 	default:
 		return strerror(error);
 	}
@@ -171,9 +173,12 @@ static void print_refused(const struct targets *targets, FILE *out)
 
 static void print_spaces(const struct result *result, FILE *out)
 {
+	size_t refused = 0;
+
 	for (size_t i = 0; i < result->nr; i++) {
 		const struct result_space *space = &result->space[i];
 
+		refused += space->refused != 0;
 		if (space->refused)
 			fprintf(out, "process %d: a mapping was left alone, not counted: %s\n",
 				space->pid, refusal_text(space->refused));
@@ -186,8 +191,12 @@ static void print_spaces(const struct result *result, FILE *out)
 				space->pid, space->private_pages,
 				plural(space->private_pages, " is", "s are"));
 	}
+	if (result->together)
+		fprintf(out, "%zu process%s left alone\n", refused,
+			plural(refused, " was", "es were"));
 	if (!result->nr)
-		fprintf(out, "the program mapped none of the files\n");
+		fprintf(out, result->together ? "no process mapped any of the files\n" :
+						"the program mapped none of the files\n");
 }
 
 static int compare_pids(const void *a, const void *b)

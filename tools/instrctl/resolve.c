@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The FILE of a FILE:GLOB: first what the program has mapped, then what its
- * loader would map, preloaded or needed, then what it may still load by name.
+ * loader would map, preloaded or needed, then what it may still load by name. Of any
+ * program: what all would load, or else execute, by that name.
  */
 
 #include "resolve.h"
@@ -85,7 +86,7 @@ static char *find_needed(const struct subject *subject, const char *name)
 	char **paths, *found = NULL;
 	size_t nr;
 
-	if (instr_file_open(subject->exe, &exe, NULL))
+	if (!subject->exe || instr_file_open(subject->exe, &exe, NULL))
 		return NULL;
 	if (!instr_file_needed(exe, folders, &paths, &nr, NULL)) {
 		found = find_in(paths, nr, name);
@@ -108,7 +109,7 @@ static char *preloaded_path(const char *entry, const char *name)
 /* As far as one can tell in advance. */
 static char *find_preloaded(const struct subject *subject, const char *name)
 {
-	const char *list = subject->pid ? NULL : getenv("LD_PRELOAD");
+	const char *list = subject->pid || !subject->exe ? NULL : getenv("LD_PRELOAD");
 	char *found = NULL;
 
 	while (list && *list && !found) {
@@ -123,6 +124,19 @@ static char *find_preloaded(const struct subject *subject, const char *name)
 	return found;
 }
 
+/* A library or, if there is none of that name, a program. */
+static int find_for_any(const char *name, char **ret, struct instr_err *err)
+{
+	int code = instr_library_find(name, ret, err);
+	char *path;
+
+	if (!code || instr_program_find(name, &path, NULL))
+		return code;
+	code = instr_program_image(path, ret, err);
+	free(path);
+	return code;
+}
+
 int resolve_file(const struct subject *subject, const char *name, char **ret,
 		 struct instr_err *err)
 {
@@ -134,6 +148,8 @@ int resolve_file(const struct subject *subject, const char *name, char **ret,
 		path = find_preloaded(subject, name);
 	if (!path)
 		path = find_needed(subject, name);
+	if (!path && !subject->exe)
+		return find_for_any(name, ret, err);
 	if (!path)
 		return instr_library_find(name, ret, err);
 	*ret = path;
@@ -149,6 +165,8 @@ bool resolve_is_there(const struct subject *subject, const char *name)
 		path = find_preloaded(subject, name);
 	if (!path)
 		path = find_needed(subject, name);
+	if (!path && !subject->exe)
+		instr_library_find(name, &path, NULL);
 	found = path != NULL;
 	free(path);
 	return found;

@@ -161,7 +161,7 @@ void result_begin(struct result *result, const struct count *count,
 	*result = (struct result) {
 		.tsc_khz = count->tsc_khz,
 		.nr_numbers = targets->nr_sites,
-		.together = count->flags & INSTR_ATTACH_FOLLOW,
+		.together = count_has_many(count),
 	};
 	if (!result->together)
 		return;
@@ -182,12 +182,10 @@ static int collect(struct result *result, struct count *count, const struct targ
 int result_collect(struct result *result, struct count *count, const struct targets *targets,
 		   struct instr_err *err)
 {
-	struct instr_space_next next = { 0 };
+	struct instr_space_next next = { .flags = INSTR_SPACE_GONE };
 	int code, nr = 0;
 
 	while ((code = instr_dev_space_next(count->dev, &next, err)) > 0) {
-		if (!next.out_gone)
-			continue;
 		code = collect(result, count, targets, &next, err);
 		if (code < 0)
 			break;

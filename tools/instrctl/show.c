@@ -29,7 +29,8 @@ const char help_show[] =
 	"\n"
 	"Of spaces: views; slabs; pages that are the program's own, and not changed; where\n"
 	"functions are timed, or their exits counted, how often unwinders of stacks asked\n"
-	"for code of a slab, and of how many functions.\n"
+	"for code of a slab, and of how many functions; bytes of memory that are there for\n"
+	"this program only. Of overlays it is what all programs share.\n"
 	"\n"
 	"Columns are aligned on a terminal, and separated by one tab elsewhere.\n";
 
@@ -48,7 +49,7 @@ struct column {
 #define COLUMN(head, key, kind, member)					\
 	{ head, key, kind, offsetof(struct instr_message, member),	\
 	  sizeof(((struct instr_message *)NULL)->member) }
-#define COLUMNS_MAX 11
+#define COLUMNS_MAX 12
 
 static const struct subject {
 	const char *name;
@@ -63,7 +64,7 @@ static const struct subject {
 		COLUMN(">spaces", "spaces", NUMBER, spaces),
 		COLUMN("owner", "comm", TEXT, comm),
 	} },
-	{ "overlays", INSTR_CMD_OVERLAY_GET, 10, {
+	{ "overlays", INSTR_CMD_OVERLAY_GET, 11, {
 		COLUMN(">session", "session", NUMBER, session_id),
 		COLUMN(">overlay", "overlay", NUMBER, overlay_id),
 		COLUMN(">sites", "sites", NUMBER, sites),
@@ -73,9 +74,10 @@ static const struct subject {
 		COLUMN(">data", "data_len", NUMBER, data_len),
 		COLUMN(">annex", "annex_start", SIGNED, annex_start),
 		COLUMN(">annex code", "annex_len", NUMBER, annex_len),
+		COLUMN(">memory", "memory", NUMBER, memory),
 		COLUMN("file", "file", TEXT, path),
 	} },
-	{ "spaces", INSTR_CMD_SPACE_GET, 11, {
+	{ "spaces", INSTR_CMD_SPACE_GET, 12, {
 		COLUMN(">session", "session", NUMBER, session_id),
 		COLUMN(">space", "space", NUMBER, space_id),
 		COLUMN(">pid", "pid", NUMBER, pid),
@@ -85,6 +87,7 @@ static const struct subject {
 		COLUMN(">private", "private_pages", NUMBER, private_pages),
 		COLUMN(">lookups", "lookups", NUMBER, lookups),
 		COLUMN(">functions", "functions", NUMBER, functions),
+		COLUMN(">memory", "memory", NUMBER, memory),
 		COLUMN("refused", "refused", ERRNO, error),
 		COLUMN("program", "comm", TEXT, comm),
 	} },

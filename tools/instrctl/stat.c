@@ -20,7 +20,8 @@ const char help_stat[] =
 	"Counts the calls of functions, each one of them, in the process PID until it ends\n"
 	"or this is interrupted, or in CMD from its first instruction to its end. The\n"
 	"files are not changed, and nobody else's calls are counted; children of the\n"
-	"program run unchanged, unless they are followed.\n"
+	"program run unchanged, unless they are followed. With -a all processes count, those\n"
+	"that are there and those to come, as long as CMD runs or until this is interrupted.\n"
 	"\n"
 	"  -f, --function GLOB       functions of the program's own file (of a script: its\n"
 	"                            interpreter); NAME+OFFSET, 0xADDR: an instruction\n"
@@ -35,9 +36,15 @@ const char help_stat[] =
 	"                            instructions that do it; slot, by another return\n"
 	"                            address; auto: by return where that is possible\n"
 	"  -p, --pid PID             count in a process that runs\n"
+	"  -a, --all                 in all processes that map the files, now or later; takes\n"
+	"                            FILE:GLOB. With -p: in PID and all that descend from it\n"
+	"  --comm GLOB               -a: in those of that name, when they map the file\n"
+	"  --uid USER                -a: in those of that (effective) user\n"
+	"  --cgroup DIR              -a: in those of a cgroup (version 2) and all below it\n"
 	"  --children WHICH          pristine: children are not counted; follow: what it\n"
 	"                            forks is, and what that forks, each by itself (-j),\n"
-	"                            until they execute another program\n"
+	"                            until they execute another program. With -a: follow, if\n"
+	"                            nothing is said; else not before they execute one\n"
 	"  --follow-exec             and what they execute, all that maps the files\n"
 	"  --vfork HOW               what a vfork child finds in the memory it shares with\n"
 	"                            its parent: shared, the same, and it is not counted;\n"
@@ -67,6 +74,8 @@ struct stat_options {
 	const char *output;
 	struct goal goal;
 	uint32_t flags;		/* INSTR_ATTACH_* */
+	bool children;		/* it was said what becomes of them */
+	struct scope scope;
 	bool json, zeros;
 };
 
@@ -83,7 +92,14 @@ static double parse_seconds(const char *text)
 }
 
 /* Options with no letter. */
-enum { OPT_CHILDREN = OPT_EXIT_VALUE + 1, OPT_FOLLOW_EXEC, OPT_VFORK };
+enum {
+	OPT_CHILDREN = OPT_EXIT_VALUE + 1,
+	OPT_CGROUP,
+	OPT_COMM,
+	OPT_FOLLOW_EXEC,
+	OPT_UID,
+	OPT_VFORK,
+};
 
 static void parse_children(const char *text, uint32_t *flags)
 {
@@ -108,7 +124,10 @@ static void parse_vfork(const char *text, uint32_t *flags)
 static void parse_options(int argc, char **argv, struct stat_options *options)
 {
 	static const struct option longs[] = {
+		{ "all", no_argument, NULL, 'a' },
+		{ "cgroup", required_argument, NULL, OPT_CGROUP },
 		{ "children", required_argument, NULL, OPT_CHILDREN },
+		{ "comm", required_argument, NULL, OPT_COMM },
 		OPT_EXIT,
 		{ "exits", no_argument, NULL, 'x' },
 		{ "follow-exec", no_argument, NULL, OPT_FOLLOW_EXEC },
@@ -118,22 +137,36 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 		{ "pid", required_argument, NULL, 'p' },
 		{ "time", no_argument, NULL, 'T' },
 		{ "timeout", required_argument, NULL, 't' },
+		{ "uid", required_argument, NULL, OPT_UID },
 		{ "vfork", required_argument, NULL, OPT_VFORK },
 		{ "zeros", no_argument, NULL, 'z' },
 		OPT_COMMON
 	};
 	int option;
 
-	while ((option = opt_next(argc, argv, "+:f:jo:p:t:Txz" OPT_COMMON_SHORT, longs)) >= 0) {
+	while ((option = opt_next(argc, argv, "+:af:jo:p:t:Txz" OPT_COMMON_SHORT, longs)) >= 0) {
 		switch (option) {
+		case 'a':
+			options->scope.all = true;
+			break;
+		case OPT_CGROUP:
+			options->scope.cgroup = optarg;
+			break;
 		case OPT_CHILDREN:
 			parse_children(optarg, &options->flags);
+			options->children = true;
+			break;
+		case OPT_COMM:
+			options->scope.comm = scope_parse_comm(optarg);
 			break;
 		case OPT_EXIT_VALUE:
 			options->goal.way = opt_exit(optarg);
 			break;
 		case OPT_FOLLOW_EXEC:
 			options->flags |= INSTR_ATTACH_FOLLOW_EXEC;
+			break;
+		case OPT_UID:
+			options->scope.uid = scope_parse_uid(optarg);
 			break;
 		case OPT_VFORK:
 			parse_vfork(optarg, &options->flags);
@@ -166,19 +199,53 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 	}
 }
 
+static int check_scope(const struct stat_options *options)
+{
+	if (scope_has_filter(&options->scope) && (!options->scope.all || options->pid))
+		return usage_error("--comm, --uid, --cgroup: only with -a, and without -p");
+	if (options->scope.all && (options->flags & INSTR_ATTACH_FOLLOW_EXEC))
+		return usage_error("--follow-exec: -a does it");
+	if (options->scope.all && options->goal.way == INSTR_WAY_SLOT)
+		return usage_error("--exit=slot: not with -a, as anybody may unwind the stack");
+	return EXIT_DONE;
+}
+
 static int check_options(const struct stat_options *options)
 {
 	if (!options->patterns.nr)
 		return usage_error("which functions: -f GLOB?");
-	if (!options->pid && !options->argv[0])
-		return usage_error("in which program: -p PID or -- CMD?");
+	if (!options->pid && !options->argv[0] && !options->scope.all)
+		return usage_error("in which program: -p PID, -- CMD, or -a for all?");
 	if (options->pid && options->argv[0])
 		return usage_error("-p PID and a CMD: choose one");
 	if (options->goal.way && options->goal.measure == INSTR_CALLS)
 		return usage_error("--exit: only with --time or --exits");
 	if ((options->flags & INSTR_ATTACH_FOLLOW_EXEC) && !(options->flags & INSTR_ATTACH_FOLLOW))
 		return usage_error("--follow-exec: only with --children=follow");
-	return EXIT_DONE;
+	return check_scope(options);
+}
+
+static bool is_system(const struct stat_options *options)
+{
+	return options->scope.all && !options->pid;
+}
+
+/* What programs that are not known yet unwind stacks with nobody knows. */
+static bool is_anybody(const struct stat_options *options)
+{
+	return options->scope.all || (options->flags & INSTR_ATTACH_FOLLOW_EXEC);
+}
+
+/* What follows from what was asked for. */
+static void settle_options(struct stat_options *options)
+{
+	if (options->scope.all && !options->children)
+		options->flags |= INSTR_ATTACH_FOLLOW;
+	/* All that descends from it. */
+	if (options->scope.all && options->pid && (options->flags & INSTR_ATTACH_FOLLOW))
+		options->flags |= INSTR_ATTACH_FOLLOW_EXEC;
+	if (is_anybody(options) && options->goal.way == INSTR_WAY_AUTO)
+		options->goal.way = INSTR_WAY_RETURN;
 }
 
 /* ---- the count ------------------------------------------------------------- */
@@ -207,8 +274,11 @@ static int find_targets(const struct stat_options *options, struct goal goal,
 	struct subject subject;
 	int code;
 
-	*status = options->pid ? EXIT_NO : EXIT_BEFORE;
-	if (options->pid)
+	*status = options->argv[0] ? EXIT_BEFORE : EXIT_NO;
+	if (is_system(options)) {
+		subject_of_any(&subject);
+		code = 0;
+	} else if (options->pid)
 		code = subject_of_pid(options->pid, &subject, err);
 	else
 		code = subject_of_command(options->argv[0], &subject, err);
@@ -241,7 +311,11 @@ static int begin(struct count *count, const struct stat_options *options,
 
 	if (code)
 		return code;
-	if (options->pid)
+	if (is_system(options))
+		code = count_begin_all(count, &options->scope, options->argv, status, err);
+	else if (options->scope.all)
+		code = count_begin_tree(count, options->pid, err);
+	else if (options->pid)
 		code = count_begin_pid(count, options->pid, err);
 	else
 		code = count_begin_command(count, options->argv, status, err);
@@ -301,12 +375,13 @@ static int finish(struct count *count, const struct stat_options *options,
 	report.seconds = count->seconds;
 	if (!collection.code)
 		collection.code = result_finish(&result, count, targets, &collection.err);
-	if (!options->pid) {
+	if (options->argv[0]) {
 		if (stop != COUNT_ENDED)
 			count_wait(count, 0, NULL, NULL);
 		*program = count_status(count);
 	}
 	report.result = &result;
+	targets_say_replaced(targets);
 	if (!collection.code)
 		print_report(options, &report, out);
 	result_free(&result);
@@ -320,7 +395,7 @@ static FILE *output_open(const struct stat_options *options)
 	FILE *out;
 
 	if (!options->output)
-		return options->pid || options->json ? stdout : stderr;
+		return !options->argv[0] || options->json ? stdout : stderr;
 	out = fopen(options->output, "we");
 	if (!out)
 		say(SAY_ERROR, "%s: %s", options->output, strerror(errno));
@@ -372,12 +447,16 @@ static int stat_run(const struct stat_options *options)
 
 int cmd_stat(int argc, char **argv)
 {
-	struct stat_options options = { 0 };
+	struct stat_options options = { .scope = SCOPE_NONE };
 	int status;
 
 	parse_options(argc, argv, &options);
 	options.argv = argv + optind;
-	status = check_options(&options) ?: stat_run(&options);
+	status = check_options(&options);
+	if (!status) {
+		settle_options(&options);
+		status = stat_run(&options);
+	}
 	free(options.patterns.text);
 	return status;
 }

@@ -58,6 +58,11 @@ int subject_of_command(const char *command, struct subject *ret, struct instr_er
 	return code;
 }
 
+void subject_of_any(struct subject *ret)
+{
+	*ret = (struct subject) { 0 };
+}
+
 void subject_free(struct subject *subject)
 {
 	instr_maps_free(&subject->maps);

@@ -38,6 +38,8 @@ static int pattern_path(const struct subject *subject, const char *pattern,
 	char *name;
 	int code;
 
+	if ((!colon || colon == pattern) && !subject->exe)
+		return instr_fail(err, -EINVAL, "-f %s: of which file? FILE:GLOB", pattern);
 	if (!colon || colon == pattern) {
 		*ret = strdup(subject->exe);
 		return 0;
@@ -66,7 +68,7 @@ static struct target *target_find(const struct targets *targets, const struct in
 
 /* Takes over @file. */
 static struct target *target_get(struct targets *targets, struct instr_file *file,
-				 const char *name)
+				 const char *path, const char *name)
 {
 	struct target *target = target_find(targets, file);
 
@@ -78,8 +80,14 @@ static struct target *target_get(struct targets *targets, struct instr_file *fil
 	if (!targets->target)
 		out_of_memory();
 	target = &targets->target[targets->nr++];
-	*target = (struct target) { .file = file, .name = strdup(name) };
+	*target = (struct target) { .file = file, .name = strdup(name), .path = strdup(path) };
 	return target;
+}
+
+/* What people call the file. */
+static const char *pattern_name(const struct subject *subject, const char *path)
+{
+	return subject->exe && !strcmp(path, subject->exe) ? subject->exe_name : path;
 }
 
 static int add_pattern(struct subject *subject, const char *pattern,
@@ -95,8 +103,7 @@ static int add_pattern(struct subject *subject, const char *pattern,
 		return code;
 	code = instr_file_open(path, &file, err);
 	if (!code) {
-		target = target_get(targets, file, strcmp(path, subject->exe) ? path :
-							   subject->exe_name);
+		target = target_get(targets, file, path, pattern_name(subject, path));
 		patterns_add(&target->patterns, colon ? colon + 1 : pattern);
 	}
 	free(path);
@@ -272,7 +279,7 @@ static void add_hidden(struct subject *subject, const char *name, struct targets
 	if (!code && target_find(targets, file))
 		instr_file_close(file);
 	else if (!code) {
-		target = target_get(targets, file, path);
+		target = target_get(targets, file, path, path);
 		target->hidden = true;
 		target->first = targets->nr_sites;
 		targets->nr_hidden++;
@@ -310,6 +317,27 @@ int targets_create(struct subject *subject, const struct patterns *patterns,
 	return code;
 }
 
+/* What is found by a process is what that has. */
+static void say_replaced(const struct target *target)
+{
+	struct stat now, then;
+	bool there = !stat(target->path, &now);
+
+	if (target->hidden || !strncmp(target->path, "/proc/", 6) ||
+	    fstat(instr_file_fd(target->file), &then) ||
+	    (there && now.st_dev == then.st_dev && now.st_ino == then.st_ino))
+		return;
+	say(SAY_NOTE, "%s: was %s meanwhile", target->name, there ? "replaced" : "removed");
+	say_hint(SAY_NOTE, "what was counted is of the old file; programs that began later have %s",
+		 there ? "the new one" : "none");
+}
+
+void targets_say_replaced(const struct targets *targets)
+{
+	for (size_t i = 0; i < targets->nr; i++)
+		say_replaced(&targets->target[i]);
+}
+
 static void target_exit(struct target *target)
 {
 	for (size_t i = 0; i < target->nr_plans; i++)
@@ -317,6 +345,7 @@ static void target_exit(struct target *target)
 	free(target->chosen);
 	instr_file_close(target->file);
 	free(target->patterns.text);
+	free(target->path);
 	free(target->name);
 }
 

@@ -14,10 +14,10 @@
 /* Overlays of one file, for a program whose memory is not laid out yet. */
 #define ALTERNATIVES_MAX 2
 
-/* The program: one that runs, or one that is going to be. */
+/* The program: one that runs, or one that is going to be; or any. */
 struct subject {
 	pid_t pid;		/* 0: is going to be */
-	char *exe;		/* opens it */
+	char *exe;		/* opens it; NULL: any */
 	char *exe_name;		/* for people */
 	struct instr_maps maps;	/* empty if it does not run */
 };
@@ -25,10 +25,12 @@ struct subject {
 int subject_of_pid(pid_t pid, struct subject *ret, struct instr_err *err);
 /* -ENOENT, -EACCES: as instr_program_find(). */
 int subject_of_command(const char *command, struct subject *ret, struct instr_err *err);
+void subject_of_any(struct subject *ret);
 void subject_free(struct subject *subject);
 
 struct target {
 	char *name;		/* for people */
+	char *path;		/* by which it was opened */
 	struct patterns patterns;
 	struct instr_file *file;
 	const struct instr_func *func;
@@ -59,8 +61,9 @@ struct targets {
 };
 
 /*
- * -ENOTUNIQ: as targets_check_slots(). Each pattern is a GLOB or a place, for the program's own functions, or a FILE:GLOB.
- * But for INSTR_CALLS whole functions only.
+ * Each pattern is a GLOB or a place, for the program's own functions, or a FILE:GLOB, which
+ * it has to be if that may be any. But for INSTR_CALLS whole functions only. -ENOTUNIQ: as
+ * targets_check_slots().
  */
 int targets_create(struct subject *subject, const struct patterns *patterns,
 		   struct goal goal, struct targets *ret, struct instr_err *err);
@@ -72,6 +75,8 @@ void targets_leave_out(struct targets *targets, struct target *target);
  */
 int targets_check_slots(const struct targets *targets, const struct subject *subject,
 			struct instr_err *err);
+/* Says which of the files are not what their names stand for any more. */
+void targets_say_replaced(const struct targets *targets);
 void targets_destroy(struct targets *targets);
 
 static inline const struct instr_plan_site *target_site(const struct target *target, size_t i)

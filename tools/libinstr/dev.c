@@ -305,6 +305,20 @@ int instr_dev_attach(struct instr_dev *dev, pid_t pid, uint32_t flags,
 	return 0;
 }
 
+int instr_dev_attach_all(struct instr_dev *dev, const struct instr_attach_all *which,
+			 unsigned int *views, struct instr_err *err)
+{
+	struct instr_attach_all arg = *which;
+	int code;
+
+	arg.size = sizeof(arg);
+	code = dev_call(dev, INSTR_ATTACH_ALL, &arg);
+	if (code)
+		return instr_fail(err, code, INSTR_DEV_PATH ": all processes: %s", strerror(-code));
+	*views = arg.out_views;
+	return 0;
+}
+
 int instr_dev_detach(struct instr_dev *dev, pid_t pid, struct instr_err *err)
 {
 	struct instr_detach arg = { .size = sizeof(arg), .pid = pid };
@@ -320,6 +334,7 @@ int instr_dev_space_next(struct instr_dev *dev, struct instr_space_next *space,
 
 	*space = (struct instr_space_next) {
 		.size = sizeof(*space),
+		.flags = space->flags,
 		.space_id = space->space_id,
 	};
 	code = dev_call(dev, INSTR_SPACE_NEXT, space);

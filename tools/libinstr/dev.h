@@ -38,11 +38,15 @@ int instr_dev_publish(struct instr_dev *dev, uint32_t overlay_id,
 /* @flags: INSTR_ATTACH_*. */
 int instr_dev_attach(struct instr_dev *dev, pid_t pid, uint32_t flags,
 		     unsigned int *views, struct instr_err *err);
+/* @which: but for its size. */
+int instr_dev_attach_all(struct instr_dev *dev, const struct instr_attach_all *which,
+			 unsigned int *views, struct instr_err *err);
 /* @pid 0: all that are attached, and that follow them. */
 int instr_dev_detach(struct instr_dev *dev, pid_t pid, struct instr_err *err);
 
 /*
- * Begin with space->space_id == 0, and call again with what was returned.
+ * Begin with space->space_id == 0, and call again with what was returned. space->flags:
+ * INSTR_SPACE_GONE or 0.
  * 1: there is one, 0: no further one.
  */
 int instr_dev_space_next(struct instr_dev *dev, struct instr_space_next *space,

@@ -75,6 +75,7 @@ static const struct {
 	FIELD(INSTR_A_MEASURED, NLA_U32, measured),
 	FIELD(INSTR_A_LOOKUPS, NLA_U64, lookups),
 	FIELD(INSTR_A_FUNCTIONS, NLA_U64, functions),
+	FIELD(INSTR_A_MEMORY, NLA_U64, memory),
 };
 
 _Static_assert(INSTR_A_MAX < 64, "instr_message::has is too short");

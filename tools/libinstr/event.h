@@ -27,7 +27,7 @@ struct instr_message {
 	uint32_t parent, measured;
 	uint64_t time, start, dev, inode;
 	uint64_t slab_start, code_len, data_len, annex_start, annex_len;
-	uint64_t lookups, functions;
+	uint64_t lookups, functions, memory;
 	char comm[32];
 	char path[4096];
 };

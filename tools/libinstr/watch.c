@@ -34,6 +34,7 @@ struct entry {
 struct instr_watch {
 	struct instr_netlink *nl;
 	uint32_t session_id;
+	bool processes;
 
 	struct cds_list_head entries;
 	unsigned int lost;
@@ -126,13 +127,10 @@ static bool post(int fd)
 	return write(fd, &one, sizeof(one)) == sizeof(one);
 }
 
-static void on_event(const struct instr_message *msg, void *arg)
+static void keep(struct instr_watch *watch, const struct instr_message *msg)
 {
-	struct instr_watch *watch = arg;
 	struct entry *entry;
 
-	if (msg->session_id != watch->session_id)
-		return;
 	entry = entry_find(watch, msg);
 	/* Of what is not counted nothing concerns us, nor do children of that. */
 	if (!msg->space_id && (!entry || msg->event == INSTR_EVENT_FORK))
@@ -145,6 +143,16 @@ static void on_event(const struct instr_message *msg, void *arg)
 		on_fork(entry, msg);
 	else
 		on_change(entry, msg);
+}
+
+static void on_event(const struct instr_message *msg, void *arg)
+{
+	struct instr_watch *watch = arg;
+
+	if (msg->session_id != watch->session_id)
+		return;
+	if (watch->processes)
+		keep(watch, msg);
 	/* What was never seen in it has no end of its own. */
 	if (msg->event == INSTR_EVENT_GONE || msg->event == INSTR_EVENT_EXIT)
 		post(watch->gone);
@@ -222,7 +230,8 @@ static void watch_free(struct instr_watch *watch)
 	free(watch);
 }
 
-int instr_watch_open(uint32_t session_id, struct instr_watch **ret, struct instr_err *err)
+int instr_watch_open(uint32_t session_id, bool processes, struct instr_watch **ret,
+		     struct instr_err *err)
 {
 	struct instr_watch *watch = calloc(1, sizeof(*watch));
 	int code;
@@ -230,6 +239,7 @@ int instr_watch_open(uint32_t session_id, struct instr_watch **ret, struct instr
 	if (!watch)
 		return err_memory(err);
 	watch->session_id = session_id;
+	watch->processes = processes;
 	watch->wake = watch->gone = -1;
 	CDS_INIT_LIST_HEAD(&watch->entries);
 	sem_init(&watch->settled, 0, 0);

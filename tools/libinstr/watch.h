@@ -35,7 +35,9 @@ struct instr_process {
 	char comm[32];
 };
 
-int instr_watch_open(uint32_t session_id, struct instr_watch **ret, struct instr_err *err);
+/* @processes: they are kept, with all that is heard of them, as long as the watch. */
+int instr_watch_open(uint32_t session_id, bool processes, struct instr_watch **ret,
+		     struct instr_err *err);
 void instr_watch_close(struct instr_watch *watch);
 
 /* Waits until all events sent before this call are in the list. */
