@@ -25,6 +25,7 @@
 #include "pointer.h"
 #include "session.h"
 #include "space.h"
+#include "translate.h"
 #include "view.h"
 
 static bool space_is_traced(struct task_struct *task)
@@ -157,9 +158,12 @@ static int space_map_slab(struct instr_space *space, struct instr_overlay *overl
 	return 0;
 }
 
-static bool mm_is_64bit(const struct mm_struct *mm)
+/* Positive errnos, as events have them. 0: its mappings can be served. */
+static int mm_check(struct mm_struct *mm)
 {
-	return mm->task_size > 1UL << 32;
+	if (mm->task_size <= 1UL << 32)
+		return ENOEXEC;
+	return instr_mm_translates(mm) ? EOPNOTSUPP : 0;
 }
 
 /* A mapping that wants a view: what outlives the mmap lock. */
@@ -305,6 +309,9 @@ static bool space_take(struct instr_session *session, struct instr_space *space,
 			return space_install(space, overlay, want);
 		refused = overlay->id;
 	}
+	/* It is about to be killed. */
+	if (err == -EINTR)
+		return false;
 	space->refused = -err;
 	instr_event_refused(space, refused, -err);
 	return false;
@@ -336,12 +343,13 @@ int instr_takeover(struct instr_session *session, struct task_struct *task)
 	unsigned long from = 0;
 	struct space_want want;
 	bool busy = false;
-	int nr = 0;
+	int nr = 0, err;
 
 	lockdep_assert_held(&session->lock);
-	if (!mm_is_64bit(current->mm)) {
+	err = space && !list_empty(&space->slabs) ? 0 : mm_check(current->mm);
+	if (err) {
 		if (space_next_want(session, &from, &want, &busy))
-			takeover_refuse(session, task, ENOEXEC);
+			takeover_refuse(session, task, err);
 		return 0;
 	}
 	if (space && space->detached)

@@ -64,6 +64,10 @@ static const char *refusal_text(int error)
 		return "it may not map the slab";
 	case ENOEXEC:
 		return "it is a 32-bit program";
+	case EOPNOTSUPP:
+		return "it translates its program (valgrind, QEMU)";
+	case ERANGE:
+		return "no room for its slab";
 	default:
 		return strerror(error);
 	}
