@@ -20,12 +20,24 @@ offer stat --chi
 prints "... with no letter" 0 '^--children$'
 offer stat --follow
 prints "... of two words" 0 '^--follow-exec$'
-for verb in stat list plan; do
+for verb in stat top list plan; do
 	offer $verb -T
 	prints "how $verb times" 0 '^-T$'
 	offer $verb --ti
 	prints "... spelled out" 0 '^--time$'
 done
+offer stat --prom
+prints "metrics" 0 '^--prometheus$'
+offer stat -f main --prometheus /bin/bas
+prints "... to a file" 0 '^/bin/bash$'
+offer stat --pp
+prints "a profile" 0 '^--pprof$'
+offer top --by pr
+prints "what top shows" 0 '^process$'
+offer top -s p9
+prints "... and its order" 0 '^p99$'
+offer top -f main -- tru
+prints "... of a command" 0 '^true$'
 offer show o
 prints "a word" 0 '^overlays$'
 offer show p

@@ -33,7 +33,7 @@ for verb in $verbs; do
 	done
 done
 
-for file in "$here"/../../tools/instrctl/{check,list,monitor,plan,remove,show,stat,symbols}.c; do
+for file in "$here"/../../tools/instrctl/{check,list,monitor,plan,remove,show,stat,symbols,top}.c; do
 	verb=$(basename "$file" .c)
 	grep -qw "$verb" <<<"$verbs"
 	report $? "$verb is in the table of verbs"

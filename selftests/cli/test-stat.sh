@@ -77,6 +77,27 @@ printf '#!/usr/bin/env bash\n' >"$tmp/env" && chmod +x "$tmp/env"
 ctl stat -f no_such -- "$tmp/env"
 says "a script of env" 125 'is a script of /usr/bin/env'
 
+ctl stat -f main --interval 1 -- true
+says "--interval alone" 2 'only with --prometheus'
+for seconds in x 0 -1 nan ''; do
+	ctl stat -f main --prometheus "$tmp/metrics" --interval "$seconds" -- true
+	says "--interval '$seconds'" 2 '^instrctl: stat: --interval'
+done
+for file in "$tmp" /dev/null "$tmp/none/metrics"; do
+	ctl stat -f xmalloc --prometheus "$file" -- /bin/bash -c 'echo ran'
+	says "--prometheus $file" 125 "$file: (is there, and no regular|No such file)"
+	[ -z "$out" ] && [ -c /dev/null ]
+	report $? "... and nothing was run"
+done
+ctl stat -f xmalloc --pprof "$tmp" -- /bin/bash -c 'echo ran'
+says "--pprof: a folder" 125 "$tmp: is there, and no regular file"
+echo old >"$tmp/metrics"
+if [ ! -e /dev/instr ]; then
+	ctl stat -f xmalloc --prometheus "$tmp/metrics" -- /bin/bash -c 'echo ran'
+	[ "$status" = 125 ] && [ "$(cat "$tmp"/metrics*)" = old ]
+	report $? "--prometheus: what was there stays if nothing was counted"
+fi
+
 ctl stat --time
 says "--time: no pattern" 2 'which functions'
 for place in xmalloc+1 malloc@plt malloc@got stderr@ptr 0x40@ptr '*@plt'; do

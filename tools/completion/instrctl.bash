@@ -37,7 +37,7 @@ _instrctl()
 		return
 	fi
 	for ((i = 2; i < COMP_CWORD; i++)); do
-		if [ "$verb" = stat ] && [ "${COMP_WORDS[i]}" = -- ]; then
+		if [[ $verb = stat || $verb = top ]] && [ "${COMP_WORDS[i]}" = -- ]; then
 			mapfile -t COMPREPLY < <(compgen -c -f -- "$word")
 			return
 		fi
@@ -46,11 +46,17 @@ _instrctl()
 	-p | --pid)
 		mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]*)" -- "$word")
 		return ;;
+	--by)
+		mapfile -t COMPREPLY < <(compgen -W "function process" -- "$word")
+		return ;;
+	-s | --sort)
+		mapfile -t COMPREPLY < <(compgen -W "calls rate total self p99 pid name" -- "$word")
+		return ;;
 	esac
 	case $verb:$word in
 	*:-*)
 		mapfile -t COMPREPLY < <(compgen -W "$(_instrctl_options "$verb")" -- "$word") ;;
-	list:* | plan:* | stat:* | symbols:*)
+	list:* | plan:* | stat:* | symbols:* | top:*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -W "$(_instrctl_values "$verb")" -- "$word") ;;

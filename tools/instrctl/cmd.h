@@ -30,6 +30,7 @@ int cmd_remove(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_symbols(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 
 /* What follows the synopsis. */
 extern const char help_check[];
@@ -40,6 +41,7 @@ extern const char help_remove[];
 extern const char help_show[];
 extern const char help_stat[];
 extern const char help_symbols[];
+extern const char help_top[];
 
 /* ---- opt.c: the command line ---------------------------------------------- */
 
@@ -59,6 +61,9 @@ int opt_next(int argc, char **argv, const char *shorts, const struct option *lon
 
 /* A whole number from @min to @max, or a usage error, which ends the program. */
 long opt_number(const char *option, const char *text, long min, long max);
+
+/* More than no seconds, and parts of them, or a usage error. */
+double opt_seconds(const char *option, const char *text);
 
 /* --exit WAY, of the verbs that measure exits. */
 #define OPT_EXIT_VALUE 0x100

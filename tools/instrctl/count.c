@@ -12,21 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "say.h"
 
 /* How often to ask whether the session still is there. */
 #define LOOK_EVERY_MS	1000
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
-}
 
 /* ---- overlays -------------------------------------------------------------- */
 
@@ -123,7 +115,7 @@ int count_prepare(struct count *count, struct targets *targets, uint32_t flags,
 	int code;
 
 	*count = (struct count) { .pidfd = -1, .run.pidfd = -1, .run.control = -1,
-				  .signals.fd = -1, .flags = flags };
+				  .signals.fd = -1, .input_fd = -1, .flags = flags };
 	code = instr_dev_open(&count->dev, err);
 	if (!code && targets->goal.measure == INSTR_TIMES)
 		code = check_clock(count, err);
@@ -283,17 +275,20 @@ enum count_stop count_wait(struct count *count, double timeout, bool (*on_gone)(
 		{ .fd = count->pidfd, .events = POLLIN },
 		{ .fd = count->signals.fd, .events = POLLIN },
 		{ .fd = instr_watch_gone_fd(count->watch), .events = POLLIN },
+		{ .fd = count->input_fd, .events = POLLIN },
 	};
 	bool again = false;
 
 	for (;;) {
-		int nr = poll(fds, 3, again ? 0 : count->argv && !deadline ? -1 :
+		int nr = poll(fds, 4, again ? 0 : count->argv && !deadline ? -1 :
 				      poll_time(deadline));
 
 		if (fds[0].revents & POLLIN)
 			return COUNT_ENDED;
 		if (nr > 0 && is_told(count))
 			return COUNT_TOLD;
+		if (fds[3].revents)
+			return COUNT_INPUT;
 		if ((has_gone(count) || again) && on_gone)
 			again = on_gone(arg);
 		if (deadline && now() >= deadline)

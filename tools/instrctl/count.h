@@ -28,6 +28,7 @@ struct count {
 	pid_t pid;
 	int pidfd;
 
+	int input_fd;		/* waiting ends when it can be read; -1: there is none */
 	uint32_t flags;		/* INSTR_ATTACH_*, of who is attached */
 	const struct scope *scope;	/* NULL: that program */
 	bool attached;
@@ -40,6 +41,7 @@ enum count_stop {
 	COUNT_TOLD,		/* by a signal */
 	COUNT_TIMEOUT,
 	COUNT_REMOVED,		/* somebody removed the session */
+	COUNT_INPUT,		/* on input_fd */
 };
 
 /* @flags: INSTR_ATTACH_*, but for INSTR_ATTACH_ON_EXEC. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "say.h"
+#include "utf8.h"
 
 struct json_object *json_begin(void)
 {
@@ -21,35 +22,11 @@ struct json_object *json_begin(void)
 	return object;
 }
 
-/* The length of the UTF-8 sequence at @text, or 0. */
-static size_t utf8_len(const unsigned char *text)
-{
-	size_t len = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 :
-		     text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < len; i++)
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	/* Overlong forms, surrogates, and what is beyond Unicode. */
-	if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-	    (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 void json_add_text(struct json_object *object, const char *key, const char *text)
 {
-	char *clean = malloc(3 * strlen(text) + 1), *to = clean;
+	char *clean = utf8_text(text);
 
-	if (!clean)
-		out_of_memory();
-	while (*text) {
-		size_t len = utf8_len((const unsigned char *)text);
-
-		to = mempcpy(to, len ? text : "\xef\xbf\xbd", len ?: 3);
-		text += len ?: 1;
-	}
-	json_object_object_add(object, key, json_object_new_string_len(clean, to - clean));
+	json_object_object_add(object, key, json_object_new_string(clean));
 	free(clean);
 }
 

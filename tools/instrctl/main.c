@@ -36,6 +36,8 @@ static const struct verb {
 	  "what would be changed in memory, without doing it", help_plan },
 	{ "stat", cmd_stat, "[-x | -T] -f [FILE:]GLOB... [-p PID | -- CMD...]",
 	  "count calls of functions, or time them", help_stat },
+	{ "top", cmd_top, "[-T] [-b] -f [FILE:]GLOB... [-p PID | -- CMD...]",
+	  "show what is called most, while it is", help_top },
 	{ "symbols", cmd_symbols, "[-m] [-o FILE] -p PID",
 	  "tell gdb or perf of the code of an instrumented program", help_symbols },
 	{ "show", cmd_show, "[-j] [sessions | overlays | spaces]",

@@ -295,13 +295,13 @@ static int search_frames(struct measure *measure, struct instr_err *err)
 
 /*
  * Threads tell whether the process is still there: a space that was detached is called
- * gone, but they are not.
+ * gone, but they are not. Of one that is sampled the last word is not spoken.
  */
 static int settle(struct measure *measure, uint64_t left, struct instr_err *err)
 {
 	int code = left ? search_frames(measure, err) : 0;
 
-	if (code == -ENXIO)
+	if (code == -ENXIO && !measure->space->sampled)
 		settle_gone(measure);
 	else if (!code)
 		settle_live(measure);

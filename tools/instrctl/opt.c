@@ -5,6 +5,7 @@
  */
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,16 @@ long opt_number(const char *option, const char *text, long min, long max)
 	if (errno || value < min || value > max)
 		exit(usage_error("%s %s: not from %ld to %ld", option, text, min, max));
 	return value;
+}
+
+double opt_seconds(const char *option, const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds > 0 && seconds < INT_MAX))
+		exit(usage_error("%s %s: not a number of seconds", option, text));
+	return seconds;
 }
 
 enum instr_way opt_exit(const char *text)

@@ -65,28 +65,89 @@ static int put_in_place(const char *temporary, const char *path, bool is_there)
 	return 0;
 }
 
+/* A file beside @path, with the bytes. */
+static int write_temporary(const char *path, const uint8_t *bytes, size_t len, mode_t mode,
+			   char **temporary)
+{
+	int code, fd;
+
+	if (asprintf(temporary, "%s.XXXXXX", path) < 0)
+		out_of_memory();
+	fd = mkostemp(*temporary, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	code = fchmod(fd, mode) ? -errno : write_all(fd, bytes, len);
+	if (close(fd) && !code)
+		code = -errno;
+	if (code)
+		unlink(*temporary);
+	return code;
+}
+
+static int rename_temporary(const char *temporary, const char *path, bool is_there)
+{
+	int code = put_in_place(temporary, path, is_there);
+
+	if (code)
+		unlink(temporary);
+	return code;
+}
+
 int replace_file(const char *path, const uint8_t *bytes, size_t len, bool (*is_ours)(int fd),
 		 struct instr_err *err)
 {
 	CLEAN(free) char *temporary = NULL;
 	bool is_there;
 	int code = look_at_old(path, is_ours, &is_there, err);
-	int fd;
 
 	if (code)
 		return code;
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-		out_of_memory();
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, -errno, path);
-	code = write_all(fd, bytes, len);
-	if (close(fd) && !code)
-		code = -errno;
-	if (!code)
-		code = put_in_place(temporary, path, is_there);
-	if (!code)
+	code = write_temporary(path, bytes, len, 0600, &temporary) ?:
+	       rename_temporary(temporary, path, is_there);
+	return code ? err_errno(err, code, path) : 0;
+}
+
+/* ---- for others -------------------------------------------------------------- */
+
+static mode_t current_mode(void)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	return 0666 & ~mask;
+}
+
+static int check_old(const char *path, struct instr_err *err)
+{
+	struct stat old;
+
+	if (stat(path, &old) || S_ISREG(old.st_mode))
 		return 0;
+	return instr_fail(err, -EEXIST, "%s: is there, and no regular file", path);
+}
+
+int replace_output(const char *path, const void *bytes, size_t len, struct instr_err *err)
+{
+	CLEAN(free) char *temporary = NULL;
+	int code = check_old(path, err);
+
+	if (code)
+		return code;
+	code = write_temporary(path, bytes, len, current_mode(), &temporary) ?:
+	       rename_temporary(temporary, path, true);
+	return code ? err_errno(err, code, path) : 0;
+}
+
+int replace_check(const char *path, struct instr_err *err)
+{
+	CLEAN(free) char *temporary = NULL;
+	int code = check_old(path, err);
+
+	if (code)
+		return code;
+	code = write_temporary(path, NULL, 0, 0600, &temporary);
+	if (code)
+		return err_errno(err, code, path);
 	unlink(temporary);
-	return err_errno(err, code, path);
+	return 0;
 }

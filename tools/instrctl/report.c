@@ -5,7 +5,6 @@
 
 #include "report.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "json.h"
 #include "latency.h"
 #include "libinstr/table.h"
+#include "refusal.h"
 #include "rows.h"
 #include "say.h"
 
@@ -49,28 +49,6 @@ static size_t count_refused(const struct target *target)
 	for (size_t i = 0; i < target->nr; i++)
 		nr += target_site(target, i)->how == INSTR_HOW_REFUSED;
 	return nr;
-}
-
-static const char *refusal_text(int error)
-{
-	switch (error) {
-	case EEXIST:
-	case ENOSPC:
-		return "the place of its slab is taken";
-	case ENOMEM:
-		return "out of memory";
-	case EPERM:
-	case EACCES:
-		return "it may not map the slab";
-	case ENOEXEC:
-		return "it is a 32-bit program";
-	case EOPNOTSUPP:
-		return "it translates its program (valgrind, QEMU)";
-	case ERANGE:
-		return "no room for its slab";
-	default:
-		return strerror(error);
-	}
 }
 
 /* ---- text ------------------------------------------------------------------ */

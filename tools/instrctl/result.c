@@ -63,17 +63,26 @@ static struct result_times *take_times(struct result_space *space, size_t number
 	return times;
 }
 
-static void add_together(struct result *result, size_t number, struct result_times *times)
+static void merge(struct result_times *sum, const struct result_times *times)
 {
-	struct result_times *sum = result->times[number];
-
-	if (!sum) {
-		result->times[number] = times;
-		return;
-	}
 	instr_times_merge(&sum->times, &times->times);
 	sum->finished += times->finished;
-	free(times);
+}
+
+/* Takes over @times. What is sampled is with what has ended, which stays as it is. */
+static void add_together(struct result *result, size_t number, struct result_times *times,
+			 bool sampled)
+{
+	struct result_times **sum = sampled ? &result->sampled[number] : &result->times[number];
+
+	if (*sum) {
+		merge(*sum, times);
+		free(times);
+		return;
+	}
+	if (sampled && result->times[number])
+		merge(times, result->times[number]);
+	*sum = times;
 }
 
 static void add_count(struct result *result, struct result_space *space, size_t number)
@@ -90,7 +99,7 @@ static void add_count(struct result *result, struct result_space *space, size_t 
 	if (!ARRAY_PUSH(space->count, space->nr, count))
 		out_of_memory();
 	if (times && result->together)
-		add_together(result, number, times);
+		add_together(result, number, times, space->sampled);
 }
 
 /* Most functions are never called. */
@@ -101,6 +110,7 @@ static void pack(struct result *result, struct result_space *space)
 			add_count(result, space, i);
 	space->active |= space->nr != 0;
 	result->nr_active += space->active;
+	result->nr_sampled += space->sampled;
 	free(space->calls);
 	free(space->times);
 	space->calls = NULL;
@@ -135,19 +145,52 @@ static struct result_space *add_space(struct result *result, struct count *count
 		.private_pages = next->out_private,
 		.unset = next->out_unset,
 		.active = next->out_slabs != 0,
+		.live = next->out_live,
 	};
 	memcpy(space->comm, next->out_comm, sizeof(space->comm));
 	return space;
 }
 
 static int add_read(struct result *result, struct count *count, const struct targets *targets,
-		    const struct instr_space_next *next, struct instr_err *err)
+		    const struct instr_space_next *next, bool sampled, struct instr_err *err)
 {
 	struct result_space *space = add_space(result, count, next);
-	int code = read_space(count, targets, space, next->out_exec, err);
+	int code;
 
+	space->sampled = sampled;
+	code = read_space(count, targets, space, next->out_exec, err);
+	if (!code && result->on_space)
+		result->on_space(space, result->arg);
 	pack(result, space);
 	return code;
+}
+
+/* ---- samples ----------------------------------------------------------------- */
+
+static void free_space(const struct result_space *space)
+{
+	for (size_t i = 0; i < space->nr; i++)
+		free(space->count[i].times);
+	free(space->count);
+}
+
+static void free_times(const struct result *result, struct result_times **times)
+{
+	for (size_t i = 0; i < result->nr_numbers && times; i++) {
+		free(times[i]);
+		times[i] = NULL;
+	}
+}
+
+static void drop_sampled(struct result *result)
+{
+	for (; result->nr_sampled; result->nr_sampled--) {
+		const struct result_space *space = &result->space[--result->nr];
+
+		result->nr_active -= space->active;
+		free_space(space);
+	}
+	free_times(result, result->sampled);
 }
 
 /* Meanwhile nobody looks at signals and deadlines. */
@@ -155,26 +198,39 @@ static int add_read(struct result *result, struct count *count, const struct tar
 
 /* ---- all of them ------------------------------------------------------------- */
 
-void result_begin(struct result *result, const struct count *count,
-		  const struct targets *targets)
+static void begin(struct result *result, const struct count *count,
+		  const struct targets *targets, bool together)
 {
 	*result = (struct result) {
 		.tsc_khz = count->tsc_khz,
 		.nr_numbers = targets->nr_sites,
-		.together = count_has_many(count),
+		.together = together,
 	};
-	if (!result->together)
+	if (!together)
 		return;
 	result->times = calloc(targets->nr_sites + 1, sizeof(*result->times));
-	if (!result->times)
+	result->sampled = calloc(targets->nr_sites + 1, sizeof(*result->sampled));
+	if (!result->times || !result->sampled)
 		out_of_memory();
+}
+
+void result_begin(struct result *result, const struct count *count,
+		  const struct targets *targets)
+{
+	begin(result, count, targets, count_has_many(count));
+}
+
+void result_begin_together(struct result *result, const struct count *count,
+			   const struct targets *targets)
+{
+	begin(result, count, targets, true);
 }
 
 /* What can be forgotten will not change any more: it is read before, and then once. */
 static int collect(struct result *result, struct count *count, const struct targets *targets,
 		   const struct instr_space_next *next, struct instr_err *err)
 {
-	int code = add_read(result, count, targets, next, err);
+	int code = add_read(result, count, targets, next, false, err);
 
 	return code ?: instr_dev_space_forget(count->dev, next->space_id, err);
 }
@@ -185,6 +241,7 @@ int result_collect(struct result *result, struct count *count, const struct targ
 	struct instr_space_next next = { .flags = INSTR_SPACE_GONE };
 	int code, nr = 0;
 
+	drop_sampled(result);
 	while ((code = instr_dev_space_next(count->dev, &next, err)) > 0) {
 		code = collect(result, count, targets, &next, err);
 		if (code < 0)
@@ -193,6 +250,30 @@ int result_collect(struct result *result, struct count *count, const struct targ
 			return 1;
 	}
 	return code;
+}
+
+static int read_left(struct result *result, struct count *count, const struct targets *targets,
+		     bool sampled, struct instr_err *err)
+{
+	struct instr_space_next next = { 0 };
+	int code;
+
+	while ((code = instr_dev_space_next(count->dev, &next, err)) > 0) {
+		code = add_read(result, count, targets, &next, sampled, err);
+		if (code)
+			break;
+	}
+	return code;
+}
+
+int result_sample(struct result *result, struct count *count, const struct targets *targets,
+		  struct instr_err *err)
+{
+	int code;
+
+	while ((code = result_collect(result, count, targets, err)) > 0)
+		;
+	return code ?: read_left(result, count, targets, true, err);
 }
 
 static int compare_spaces(const void *a, const void *b)
@@ -205,14 +286,10 @@ static int compare_spaces(const void *a, const void *b)
 int result_finish(struct result *result, struct count *count, const struct targets *targets,
 		  struct instr_err *err)
 {
-	struct instr_space_next next = { 0 };
 	int code;
 
-	while ((code = instr_dev_space_next(count->dev, &next, err)) > 0) {
-		code = add_read(result, count, targets, &next, err);
-		if (code)
-			break;
-	}
+	drop_sampled(result);
+	code = read_left(result, count, targets, false, err);
 	if (result->nr)
 		qsort(result->space, result->nr, sizeof(*result->space), compare_spaces);
 	return code;
@@ -220,14 +297,12 @@ int result_finish(struct result *result, struct count *count, const struct targe
 
 void result_free(struct result *result)
 {
-	for (size_t i = 0; i < result->nr; i++) {
-		for (size_t j = 0; j < result->space[i].nr; j++)
-			free(result->space[i].count[j].times);
-		free(result->space[i].count);
-	}
-	for (size_t i = 0; i < result->nr_numbers && result->times; i++)
-		free(result->times[i]);
+	for (size_t i = 0; i < result->nr; i++)
+		free_space(&result->space[i]);
+	free_times(result, result->times);
+	free_times(result, result->sampled);
 	free(result->times);
+	free(result->sampled);
 	free(result->space);
 	*result = (struct result) { 0 };
 }
@@ -246,7 +321,7 @@ const struct result_times *result_times(const struct result *result, size_t numb
 	const struct result_times *times = NULL;
 
 	if (result->together)
-		return result->times[number];
+		return result->sampled[number] ?: result->times[number];
 	for (size_t i = 0; i < result->nr && !times; i++) {
 		const struct result_count *count = result_count(&result->space[i], number);
 
@@ -257,10 +332,13 @@ const struct result_times *result_times(const struct result *result, size_t numb
 
 uint64_t result_exits(const struct result *result, size_t number, enum instr_exit exit)
 {
+	const struct result_times *times;
 	uint64_t nr = 0;
 
-	if (result->together)
-		return result->times[number] ? result->times[number]->times.exits[exit] : 0;
+	if (result->together) {
+		times = result_times(result, number);
+		return times ? times->times.exits[exit] : 0;
+	}
 	for (size_t i = 0; i < result->nr; i++) {
 		const struct result_count *count = result_count(&result->space[i], number);
 

@@ -29,6 +29,8 @@ struct result_space {
 	uint32_t private_pages;
 	unsigned int unset;		/* pointers that lead where they did */
 	bool active;		/* something of it was, or could be, counted */
+	bool live;		/* it is there, or was when it was read */
+	bool sampled;		/* it was read while it is counted, and will be again */
 	size_t nr;
 	struct result_count *count;	/* by ascending number */
 
@@ -54,16 +56,37 @@ struct result {
 	size_t nr_active;
 	struct result_times **times;	/* @together: by number; NULL: none */
 	uint32_t tsc_khz;	/* ticks of a millisecond */
+
+	/* Spaces that were sampled are the last of them. */
+	size_t nr_sampled;
+	struct result_times **sampled;	/* @together: with theirs; NULL: they have none */
+
+	/*
+	 * Is told of each space, if it is not NULL, when that was read, and has @calls and
+	 * @times.
+	 */
+	void (*on_space)(const struct result_space *space, void *arg);
+	void *arg;
 };
 
 void result_begin(struct result *result, const struct count *count,
 		  const struct targets *targets);
+/* Of however few processes, as if they were many. */
+void result_begin_together(struct result *result, const struct count *count,
+			   const struct targets *targets);
 /*
  * Reads spaces that have ended, which the module then forgets; not very many at once. 1:
  * there may be more.
  */
 int result_collect(struct result *result, struct count *count, const struct targets *targets,
 		   struct instr_err *err);
+/*
+ * Reads all that there is while counting goes on: spaces that have ended as
+ * result_collect(), and the others, which the next call of any of these reads anew.
+ * Functions that are being executed have a call, with INSTR_EXIT_INSIDE.
+ */
+int result_sample(struct result *result, struct count *count, const struct targets *targets,
+		  struct instr_err *err);
 /* Reads what is left, once counting has ended. */
 int result_finish(struct result *result, struct count *count, const struct targets *targets,
 		  struct instr_err *err);

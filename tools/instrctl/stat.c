@@ -4,14 +4,18 @@
  */
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "cmd.h"
 #include "count.h"
+#include "metrics.h"
+#include "profile.h"
+#include "replace.h"
 #include "report.h"
+#include "request.h"
 #include "result.h"
 #include "say.h"
 #include "target.h"
@@ -53,6 +57,10 @@ const char help_stat[] =
 	"  -z, --zeros               rows also for functions that were not called\n"
 	"  -j, --json                print one line of JSON, with all functions\n"
 	"  -o, --output FILE         where to print it\n"
+	"  --pprof FILE              write a profile to FILE, too: see pprof -top FILE\n"
+	"  --prometheus FILE         write metrics to FILE, too, at the end and meanwhile;\n"
+	"                            each time a new file takes the old one's place\n"
+	"  --interval SECONDS        how often: every 10 seconds, if this doesn't say\n"
 	"\n"
 	"Times are from a function's entry to its exit, whatever ran meanwhile; self is\n"
 	"without what other timed functions took that it called. A call that has not ended\n"
@@ -67,112 +75,49 @@ const char help_stat[] =
 	"that ended well while its counts got lost: 1.\n";
 
 struct stat_options {
-	struct patterns patterns;
-	pid_t pid;		/* 0: a command */
-	char *const *argv;
+	struct request request;
 	double timeout;		/* seconds; 0: none */
 	const char *output;
-	struct goal goal;
-	uint32_t flags;		/* INSTR_ATTACH_* */
-	bool children;		/* it was said what becomes of them */
-	struct scope scope;
+	const char *prometheus, *pprof;
+	double interval;	/* seconds; 0: the usual one */
 	bool json, zeros;
 };
 
-/* ---- the command line ------------------------------------------------------ */
-
-static double parse_seconds(const char *text)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-
-	if (end == text || *end || !(seconds > 0 && seconds < INT_MAX))
-		exit(usage_error("-t %s: not a number of seconds", text));
-	return seconds;
-}
+#define INTERVAL 10.0
 
 /* Options with no letter. */
-enum {
-	OPT_CHILDREN = OPT_EXIT_VALUE + 1,
-	OPT_CGROUP,
-	OPT_COMM,
-	OPT_FOLLOW_EXEC,
-	OPT_UID,
-	OPT_VFORK,
-};
+enum { OPT_INTERVAL = REQUEST_OPTIONS_END, OPT_PPROF, OPT_PROMETHEUS };
 
-static void parse_children(const char *text, uint32_t *flags)
-{
-	if (!strcmp(text, "follow"))
-		*flags |= INSTR_ATTACH_FOLLOW;
-	else if (!strcmp(text, "pristine"))
-		*flags &= ~INSTR_ATTACH_FOLLOW;
-	else
-		exit(usage_error("--children %s: pristine or follow?", text));
-}
-
-static void parse_vfork(const char *text, uint32_t *flags)
-{
-	if (!strcmp(text, "exact"))
-		*flags |= INSTR_ATTACH_EXACT;
-	else if (!strcmp(text, "shared"))
-		*flags &= ~INSTR_ATTACH_EXACT;
-	else
-		exit(usage_error("--vfork %s: shared or exact?", text));
-}
+/* ---- the command line ------------------------------------------------------ */
 
 static void parse_options(int argc, char **argv, struct stat_options *options)
 {
 	static const struct option longs[] = {
-		{ "all", no_argument, NULL, 'a' },
-		{ "cgroup", required_argument, NULL, OPT_CGROUP },
-		{ "children", required_argument, NULL, OPT_CHILDREN },
-		{ "comm", required_argument, NULL, OPT_COMM },
-		OPT_EXIT,
+		REQUEST_LONG,
 		{ "exits", no_argument, NULL, 'x' },
-		{ "follow-exec", no_argument, NULL, OPT_FOLLOW_EXEC },
-		{ "function", required_argument, NULL, 'f' },
+		{ "interval", required_argument, NULL, OPT_INTERVAL },
 		{ "json", no_argument, NULL, 'j' },
 		{ "output", required_argument, NULL, 'o' },
-		{ "pid", required_argument, NULL, 'p' },
-		{ "time", no_argument, NULL, 'T' },
+		{ "pprof", required_argument, NULL, OPT_PPROF },
+		{ "prometheus", required_argument, NULL, OPT_PROMETHEUS },
 		{ "timeout", required_argument, NULL, 't' },
-		{ "uid", required_argument, NULL, OPT_UID },
-		{ "vfork", required_argument, NULL, OPT_VFORK },
 		{ "zeros", no_argument, NULL, 'z' },
 		OPT_COMMON
 	};
+	struct goal *goal = &options->request.goal;
 	int option;
 
-	while ((option = opt_next(argc, argv, "+:af:jo:p:t:Txz" OPT_COMMON_SHORT, longs)) >= 0) {
+	while ((option = opt_next(argc, argv, "+:" REQUEST_SHORT "jo:t:xz" OPT_COMMON_SHORT,
+				  longs)) >= 0) {
 		switch (option) {
-		case 'a':
-			options->scope.all = true;
+		case OPT_INTERVAL:
+			options->interval = opt_seconds("--interval", optarg);
 			break;
-		case OPT_CGROUP:
-			options->scope.cgroup = optarg;
+		case OPT_PPROF:
+			options->pprof = optarg;
 			break;
-		case OPT_CHILDREN:
-			parse_children(optarg, &options->flags);
-			options->children = true;
-			break;
-		case OPT_COMM:
-			options->scope.comm = scope_parse_comm(optarg);
-			break;
-		case OPT_EXIT_VALUE:
-			options->goal.way = opt_exit(optarg);
-			break;
-		case OPT_FOLLOW_EXEC:
-			options->flags |= INSTR_ATTACH_FOLLOW_EXEC;
-			break;
-		case OPT_UID:
-			options->scope.uid = scope_parse_uid(optarg);
-			break;
-		case OPT_VFORK:
-			parse_vfork(optarg, &options->flags);
-			break;
-		case 'f':
-			patterns_add(&options->patterns, optarg);
+		case OPT_PROMETHEUS:
+			options->prometheus = optarg;
 			break;
 		case 'j':
 			options->json = true;
@@ -180,163 +125,54 @@ static void parse_options(int argc, char **argv, struct stat_options *options)
 		case 'o':
 			options->output = optarg;
 			break;
-		case 'p':
-			options->pid = opt_number("-p", optarg, 1, INT_MAX);
-			break;
 		case 't':
-			options->timeout = parse_seconds(optarg);
-			break;
-		case 'T':
-			options->goal.measure = INSTR_TIMES;
+			options->timeout = opt_seconds("-t", optarg);
 			break;
 		case 'x':
-			options->goal.measure = options->goal.measure ?: INSTR_EXITS;
+			goal->measure = goal->measure ?: INSTR_EXITS;
 			break;
 		case 'z':
 			options->zeros = true;
 			break;
+		default:
+			request_option(&options->request, option, optarg);
 		}
 	}
 }
 
-static int check_scope(const struct stat_options *options)
+static int check_options(struct stat_options *options)
 {
-	if (scope_has_filter(&options->scope) && (!options->scope.all || options->pid))
-		return usage_error("--comm, --uid, --cgroup: only with -a, and without -p");
-	if (options->scope.all && (options->flags & INSTR_ATTACH_FOLLOW_EXEC))
-		return usage_error("--follow-exec: -a does it");
-	if (options->scope.all && options->goal.way == INSTR_WAY_SLOT)
-		return usage_error("--exit=slot: not with -a, as anybody may unwind the stack");
+	int status = request_check(&options->request);
+
+	if (status)
+		return status;
+	if (options->interval && !options->prometheus)
+		return usage_error("--interval: only with --prometheus");
 	return EXIT_DONE;
-}
-
-static int check_options(const struct stat_options *options)
-{
-	if (!options->patterns.nr)
-		return usage_error("which functions: -f GLOB?");
-	if (!options->pid && !options->argv[0] && !options->scope.all)
-		return usage_error("in which program: -p PID, -- CMD, or -a for all?");
-	if (options->pid && options->argv[0])
-		return usage_error("-p PID and a CMD: choose one");
-	if (options->goal.way && options->goal.measure == INSTR_CALLS)
-		return usage_error("--exit: only with --time or --exits");
-	if ((options->flags & INSTR_ATTACH_FOLLOW_EXEC) && !(options->flags & INSTR_ATTACH_FOLLOW))
-		return usage_error("--follow-exec: only with --children=follow");
-	return check_scope(options);
-}
-
-static bool is_system(const struct stat_options *options)
-{
-	return options->scope.all && !options->pid;
-}
-
-/* What programs that are not known yet unwind stacks with nobody knows. */
-static bool is_anybody(const struct stat_options *options)
-{
-	return options->scope.all || (options->flags & INSTR_ATTACH_FOLLOW_EXEC);
-}
-
-/* What follows from what was asked for. */
-static void settle_options(struct stat_options *options)
-{
-	if (options->scope.all && !options->children)
-		options->flags |= INSTR_ATTACH_FOLLOW;
-	/* All that descends from it. */
-	if (options->scope.all && options->pid && (options->flags & INSTR_ATTACH_FOLLOW))
-		options->flags |= INSTR_ATTACH_FOLLOW_EXEC;
-	if (is_anybody(options) && options->goal.way == INSTR_WAY_AUTO)
-		options->goal.way = INSTR_WAY_RETURN;
 }
 
 /* ---- the count ------------------------------------------------------------- */
 
-/* A program that is refused here is not started, but would have been: say so alike. */
-static int status_of_command(int code)
+static int print_report(const struct stat_options *options, const struct report *report,
+			FILE *out)
 {
-	return code == -ENOENT ? EXIT_NOT_FOUND : code == -EACCES ? EXIT_CANNOT_RUN : EXIT_BEFORE;
-}
+	struct instr_err err;
 
-/* Where slots can't be used it goes without, unless they were asked for. */
-static int create_targets(struct subject *subject, const struct stat_options *options,
-			  struct goal goal, struct targets *targets, struct instr_err *err)
-{
-	int code = targets_create(subject, &options->patterns, goal, targets, err);
-
-	if (code != -ENOTUNIQ || goal.way != INSTR_WAY_AUTO)
-		return code;
-	goal.way = INSTR_WAY_RETURN;
-	return targets_create(subject, &options->patterns, goal, targets, err);
-}
-
-static int find_targets(const struct stat_options *options, struct goal goal,
-			struct targets *targets, int *status, struct instr_err *err)
-{
-	struct subject subject;
-	int code;
-
-	*status = options->argv[0] ? EXIT_BEFORE : EXIT_NO;
-	if (is_system(options)) {
-		subject_of_any(&subject);
-		code = 0;
-	} else if (options->pid)
-		code = subject_of_pid(options->pid, &subject, err);
-	else
-		code = subject_of_command(options->argv[0], &subject, err);
-	if (code) {
-		*status = options->pid ? EXIT_NO : status_of_command(code);
-		return code;
-	}
-	code = create_targets(&subject, options, goal, targets, err);
-	subject_free(&subject);
-	return code;
-}
-
-static int prepare(struct count *count, const struct stat_options *options,
-		   struct targets *targets, int *status, struct instr_err *err)
-{
-	const struct goal by_return = { options->goal.measure, INSTR_WAY_RETURN };
-	int code = count_prepare(count, targets, options->flags, err);
-
-	if (code != -ENOTUNIQ || options->goal.way != INSTR_WAY_AUTO)
-		return code;
-	targets_destroy(targets);
-	code = find_targets(options, by_return, targets, status, err);
-	return code ?: count_prepare(count, targets, options->flags, err);
-}
-
-static int begin(struct count *count, const struct stat_options *options,
-		 struct targets *targets, int *status, struct instr_err *err)
-{
-	int code = prepare(count, options, targets, status, err);
-
-	if (code)
-		return code;
-	if (is_system(options))
-		code = count_begin_all(count, &options->scope, options->argv, status, err);
-	else if (options->scope.all)
-		code = count_begin_tree(count, options->pid, err);
-	else if (options->pid)
-		code = count_begin_pid(count, options->pid, err);
-	else
-		code = count_begin_command(count, options->argv, status, err);
-	if (code)
-		count_close(count);
-	return code;
-}
-
-static void print_report(const struct stat_options *options, const struct report *report,
-			 FILE *out)
-{
 	if (options->json)
 		report_json(report, out);
 	else
 		report_text(report, out);
+	if (!options->pprof || !profile_write(options->pprof, report->targets, report->result,
+					      report->seconds, &err))
+		return EXIT_DONE;
+	return say_error(&err, EXIT_NO);
 }
 
 struct collection {
 	struct result *result;
 	struct count *count;
 	const struct targets *targets;
+	struct metrics metrics;
 	int code;
 	struct instr_err err;
 };
@@ -354,6 +190,47 @@ static bool on_gone(void *arg)
 	return code > 0;
 }
 
+static void on_tick(struct collection *collection)
+{
+	if (collection->code)
+		return;
+	metrics_anew(&collection->metrics);
+	collection->code = result_sample(collection->result, collection->count,
+					 collection->targets, &collection->err);
+	if (!collection->code)
+		metrics_write(&collection->metrics, collection->count);
+}
+
+static enum count_stop wait_for_end(struct collection *collection, double timeout)
+{
+	double interval = collection->metrics.interval;
+	double end = now() + timeout;
+
+	if (!collection->metrics.path)
+		return count_wait(collection->count, timeout, on_gone, collection);
+	for (;;) {
+		double left = timeout ? end - now() : interval;
+		enum count_stop stop;
+
+		stop = count_wait(collection->count, left < interval ? left : interval, on_gone,
+				  collection);
+		if (stop != COUNT_TIMEOUT || (timeout && now() >= end))
+			return stop;
+		on_tick(collection);
+	}
+}
+
+static void read_rest(struct collection *collection)
+{
+	if (collection->code)
+		return;
+	metrics_anew(&collection->metrics);
+	collection->code = result_finish(collection->result, collection->count,
+					 collection->targets, &collection->err);
+	if (!collection->code)
+		metrics_write(&collection->metrics, collection->count);
+}
+
 /* The program that we started goes on when counting stops before it. */
 static int finish(struct count *count, const struct stat_options *options,
 		  const struct targets *targets, FILE *out, int *program)
@@ -368,34 +245,52 @@ static int finish(struct count *count, const struct stat_options *options,
 		.result = &result, .count = count, .targets = targets,
 	};
 	enum count_stop stop;
+	int status = EXIT_NO;
 
 	result_begin(&result, count, targets);
-	stop = count_wait(count, options->timeout, on_gone, &collection);
+	metrics_begin(&collection.metrics, options->prometheus, options->interval ?: INTERVAL,
+		      targets, &result);
+	stop = wait_for_end(&collection, options->timeout);
 	count_end(count);
 	report.seconds = count->seconds;
-	if (!collection.code)
-		collection.code = result_finish(&result, count, targets, &collection.err);
-	if (options->argv[0]) {
+	read_rest(&collection);
+	if (options->request.argv[0]) {
 		if (stop != COUNT_ENDED)
 			count_wait(count, 0, NULL, NULL);
 		*program = count_status(count);
 	}
 	report.result = &result;
 	targets_say_replaced(targets);
-	if (!collection.code)
-		print_report(options, &report, out);
+	if (collection.code)
+		say_error(&collection.err, status);
+	else
+		status = print_report(options, &report, out);
 	result_free(&result);
-	return collection.code ? say_error(&collection.err, EXIT_NO) : EXIT_DONE;
+	return metrics_end(&collection.metrics) ?: status;
 }
 
 /* ---- the output ------------------------------------------------------------ */
+
+/* What can't be written is known before the program has run. */
+static bool files_can_be_written(const struct stat_options *options)
+{
+	struct instr_err err;
+	int code = options->prometheus ? replace_check(options->prometheus, &err) : 0;
+
+	if (!code && options->pprof)
+		code = replace_check(options->pprof, &err);
+	if (!code)
+		return true;
+	say_error(&err, EXIT_NO);
+	return false;
+}
 
 static FILE *output_open(const struct stat_options *options)
 {
 	FILE *out;
 
 	if (!options->output)
-		return !options->argv[0] || options->json ? stdout : stderr;
+		return !options->request.argv[0] || options->json ? stdout : stderr;
 	out = fopen(options->output, "we");
 	if (!out)
 		say(SAY_ERROR, "%s: %s", options->output, strerror(errno));
@@ -421,7 +316,7 @@ static int run_count(const struct stat_options *options, struct targets *targets
 	struct count count;
 	int program = 0;
 
-	if (begin(&count, options, targets, &status, &err))
+	if (request_begin(&options->request, targets, &count, &status, &err))
 		return say_error(&err, status);
 	status = finish(&count, options, targets, out, &program);
 	status = output_close(options, out) ?: status;
@@ -436,9 +331,9 @@ static int stat_run(const struct stat_options *options)
 	int status;
 	FILE *out;
 
-	if (find_targets(options, options->goal, &targets, &status, &err))
+	if (request_targets(&options->request, &targets, &status, &err))
 		return say_error(&err, status);
-	out = output_open(options);
+	out = files_can_be_written(options) ? output_open(options) : NULL;
 	if (out)
 		status = run_count(options, &targets, out, status);
 	targets_destroy(&targets);
@@ -447,16 +342,12 @@ static int stat_run(const struct stat_options *options)
 
 int cmd_stat(int argc, char **argv)
 {
-	struct stat_options options = { .scope = SCOPE_NONE };
+	struct stat_options options = { .request = REQUEST_NONE };
 	int status;
 
 	parse_options(argc, argv, &options);
-	options.argv = argv + optind;
-	status = check_options(&options);
-	if (!status) {
-		settle_options(&options);
-		status = stat_run(&options);
-	}
-	free(options.patterns.text);
+	options.request.argv = argv + optind;
+	status = check_options(&options) ?: stat_run(&options);
+	request_free(&options.request);
 	return status;
 }

@@ -612,3 +612,9 @@ uint64_t instr_file_text_vaddr(const struct instr_file *file, uint64_t offset)
 {
 	return offset + file->skew;
 }
+
+void instr_file_text(const struct instr_file *file, uint64_t *offset, uint64_t *len)
+{
+	*offset = file->text->p_offset;
+	*len = file->text_len;
+}

@@ -56,6 +56,8 @@ const char *instr_file_build_id(const struct instr_file *file);
 bool instr_file_fixed(const struct instr_file *file);
 /* File offsets -> vaddr in the text segment that sites are planned in. */
 uint64_t instr_file_text_vaddr(const struct instr_file *file, uint64_t offset);
+/* Where that segment lies in the file, in bytes. */
+void instr_file_text(const struct instr_file *file, uint64_t *offset, uint64_t *len);
 
 /*
  * The libraries that the loader would load with @file (DT_NEEDED, transitively,
