@@ -170,11 +170,98 @@ int instr_check_origins(const struct instr_origin *origins, __u32 nr,
 
 	for (i = 0; i < nr; i++) {
 		*bad = i;
-		if (origins[i].offset >= CHECK_OFFSET_MAX)
+		if ((origins[i].offset & ~INSTR_ORIGIN_ANY) >= CHECK_OFFSET_MAX)
 			return -ERANGE;
 		if (i && (__s64)origins[i].code <= (__s64)origins[i - 1].code)
 			return -ERANGE;
 		if (!position_is_code(code, origins[i].code))
+			return -ERANGE;
+	}
+	return 0;
+}
+
+static bool bytes_are_zero(const __u8 *bytes, __u32 len)
+{
+	while (len--)
+		if (*bytes++)
+			return false;
+	return true;
+}
+
+static bool row_is_sane(const struct instr_row *row)
+{
+	return row->ax <= row->depth && row->cx <= row->depth &&
+	       row->flags_at <= row->depth && row->flags <= INSTR_FLAGS_AH &&
+	       (!row->flags_at || row->flags == INSTR_FLAGS_AX) &&
+	       row->counted <= 1 && !row->pad;
+}
+
+static bool shape_is_sane(const struct instr_shape *shape)
+{
+	int i;
+
+	if (!shape->nr || shape->nr > INSTR_ROWS_MAX || shape->row[0].at ||
+	    !bytes_are_zero(shape->pad, sizeof(shape->pad)))
+		return false;
+	for (i = 0; i < shape->nr; i++)
+		if (!row_is_sane(&shape->row[i]) ||
+		    (i && shape->row[i].at <= shape->row[i - 1].at))
+			return false;
+	return bytes_are_zero((const __u8 *)&shape->row[i],
+			      (INSTR_ROWS_MAX - i) * sizeof(shape->row[0]));
+}
+
+int instr_check_shapes(const struct instr_shape *shapes, __u32 nr, __u32 *bad)
+{
+	__u32 i;
+
+	for (i = 0; i < nr; i++) {
+		*bad = i;
+		if (!shape_is_sane(&shapes[i]))
+			return -ERANGE;
+	}
+	return 0;
+}
+
+static bool counter_is_sane(__u32 counter, const struct instr_check_code *code)
+{
+	return !counter || (counter % sizeof(__u64) == 0 && counter < code->data_len &&
+			    counter >= sizeof(struct instr_control));
+}
+
+static bool rewind_offset_is_sane(const struct instr_rewind *rewind,
+				  const struct instr_check_code *code)
+{
+	switch (rewind->flags) {
+	case INSTR_REWIND_POINTER:
+		return rewind->offset % sizeof(__u64) == 0 && rewind->offset < code->kept_len;
+	case INSTR_REWIND_ROUTINE:
+		return !rewind->offset && !rewind->counter;
+	case INSTR_REWIND_CALL:
+	case 0:
+		return rewind->offset < CHECK_OFFSET_MAX;
+	default:
+		return false;
+	}
+}
+
+static bool rewind_is_sane(const struct instr_rewind *rewind, __u32 nr_shapes,
+			   const struct instr_check_code *code)
+{
+	return position_is_code(code, rewind->code) && rewind->shape < nr_shapes &&
+	       counter_is_sane(rewind->counter, code) && rewind_offset_is_sane(rewind, code);
+}
+
+int instr_check_rewinds(const struct instr_rewind *rewinds, __u32 nr, __u32 nr_shapes,
+			const struct instr_check_code *code, __u32 *bad)
+{
+	__u32 i;
+
+	for (i = 0; i < nr; i++) {
+		*bad = i;
+		if (!rewind_is_sane(&rewinds[i], nr_shapes, code))
+			return -ERANGE;
+		if (i && (__s64)rewinds[i].code <= (__s64)rewinds[i - 1].code)
 			return -ERANGE;
 	}
 	return 0;

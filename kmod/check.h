@@ -21,10 +21,10 @@ int instr_check_times_read(const struct instr_times_read *arg, __u64 total);
 bool instr_check_pointer(const struct instr_pointer *pointer, __s64 start, __u64 code_len,
 			 __u64 kept_len);
 
-/* Where a slab has code, as positions. */
+/* Where a slab has code, as positions, and how much else. */
 struct instr_check_code {
 	__s64 start, annex_start;
-	__u64 len, annex_len;
+	__u64 len, annex_len, data_len, kept_len;
 };
 
 /* On ERANGE *bad is the index of the culprit. */
@@ -32,6 +32,9 @@ int instr_check_sites(const struct instr_site *sites, __u32 nr, __u32 *bad);
 int instr_check_traps(const struct instr_trap *traps, __u32 nr,
 		      const struct instr_check_code *code, __u32 *bad);
 int instr_check_origins(const struct instr_origin *origins, __u32 nr,
+			const struct instr_check_code *code, __u32 *bad);
+int instr_check_shapes(const struct instr_shape *shapes, __u32 nr, __u32 *bad);
+int instr_check_rewinds(const struct instr_rewind *rewinds, __u32 nr, __u32 nr_shapes,
 			const struct instr_check_code *code, __u32 *bad);
 /* Each fragile site has its trap; both arrays are as the calls above want them. */
 int instr_check_fragile(const struct instr_site *sites, __u32 nr_sites,

@@ -61,38 +61,62 @@ static int ctl_slab_read(struct instr_session *session, void *data)
 	return instr_request_slab_read(session, data);
 }
 
+/* Arrays of a request, each a copy of its own. */
+struct ctl_arrays {
+	void *sites, *traps, *origins, *rewinds, *shapes;
+};
+
+static int ctl_copy(void **to, u64 from, u32 nr, size_t each)
+{
+	void *copy = vmemdup_user(u64_to_user_ptr(from), array_size(nr, each));
+
+	if (IS_ERR(copy))
+		return PTR_ERR(copy);
+	*to = copy;
+	return 0;
+}
+
+static int ctl_copy_arrays(const struct instr_publish *arg, struct ctl_arrays *to)
+{
+	return ctl_copy(&to->sites, arg->sites, arg->nr_sites, sizeof(struct instr_site)) ?:
+	       ctl_copy(&to->traps, arg->traps, arg->nr_traps, sizeof(struct instr_trap)) ?:
+	       ctl_copy(&to->origins, arg->origins, arg->nr_origins,
+			sizeof(struct instr_origin)) ?:
+	       ctl_copy(&to->rewinds, arg->rewinds, arg->nr_rewinds,
+			sizeof(struct instr_rewind)) ?:
+	       ctl_copy(&to->shapes, arg->shapes, arg->nr_shapes,
+			sizeof(struct instr_shape));
+}
+
+static void ctl_free_arrays(const struct ctl_arrays *arrays)
+{
+	kvfree(arrays->sites);
+	kvfree(arrays->traps);
+	kvfree(arrays->origins);
+	kvfree(arrays->rewinds);
+	kvfree(arrays->shapes);
+}
+
 static int ctl_publish(struct instr_session *session, void *data)
 {
 	struct instr_publish *arg = data;
-	struct instr_changes changes = { .arg = arg };
-	void *sites, *traps, *origins;
+	struct ctl_arrays arrays = {};
 	int err;
 
 	if (arg->flags)
 		return -EOPNOTSUPP;
 	if (arg->nr_sites > INSTR_SITES_MAX || arg->nr_traps > INSTR_TRAPS_MAX ||
-	    arg->nr_origins > INSTR_TRAPS_MAX || arg->pad)
+	    arg->nr_origins > INSTR_TRAPS_MAX || arg->nr_rewinds > INSTR_TRAPS_MAX ||
+	    arg->nr_shapes > INSTR_SHAPES_MAX || arg->pad)
 		return -EINVAL;
-	changes.sites = sites = vmemdup_user(u64_to_user_ptr(arg->sites),
-			array_size(arg->nr_sites, sizeof(*changes.sites)));
-	if (IS_ERR(sites))
-		return PTR_ERR(sites);
-	changes.traps = traps = vmemdup_user(u64_to_user_ptr(arg->traps),
-			array_size(arg->nr_traps, sizeof(*changes.traps)));
-	err = PTR_ERR_OR_ZERO(traps);
-	if (err)
-		goto out_free_sites;
-	changes.origins = origins = vmemdup_user(u64_to_user_ptr(arg->origins),
-			array_size(arg->nr_origins, sizeof(*changes.origins)));
-	err = PTR_ERR_OR_ZERO(origins);
-	if (err)
-		goto out_free_traps;
-	err = instr_request_publish(session, &changes);
-	kvfree(origins);
-out_free_traps:
-	kvfree(traps);
-out_free_sites:
-	kvfree(sites);
+	err = ctl_copy_arrays(arg, &arrays);
+	if (!err)
+		err = instr_request_publish(session, &(struct instr_changes){
+			.arg = arg, .sites = arrays.sites, .traps = arrays.traps,
+			.origins = arrays.origins, .rewinds = arrays.rewinds,
+			.shapes = arrays.shapes,
+		});
+	ctl_free_arrays(&arrays);
 	return err;
 }
 
@@ -346,7 +370,10 @@ static void check_abi(void)
 	BUILD_BUG_ON(sizeof(struct instr_site) != 32);
 	BUILD_BUG_ON(sizeof(struct instr_trap) != 16);
 	BUILD_BUG_ON(sizeof(struct instr_origin) != 16);
-	BUILD_BUG_ON(sizeof(struct instr_publish) != 56);
+	BUILD_BUG_ON(sizeof(struct instr_row) != 8);
+	BUILD_BUG_ON(sizeof(struct instr_shape) != 256);
+	BUILD_BUG_ON(sizeof(struct instr_rewind) != 24);
+	BUILD_BUG_ON(sizeof(struct instr_publish) != 80);
 	BUILD_BUG_ON(sizeof(struct instr_attach) != 16);
 	BUILD_BUG_ON(sizeof(struct instr_detach) != 16);
 	BUILD_BUG_ON(sizeof(struct instr_space_next) != 64);

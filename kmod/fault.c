@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
+ * Signals, as a program is told of them that knows its own text only.
+ *
  * Faults: an instruction that was moved into a slab faults there, but a handler knows the
  * program's text only. Registers and memory are what they would be in front of the
  * instruction in the text: so the thread is moved there, before the handler, or a core
  * dump, sees it.
+ *
+ * Other signals come anywhere: what they interrupt in code of ours is taken back to the
+ * text, where that can be done (INSTR_ORIGIN_ANY, struct instr_rewind). It goes on there if
+ * the handler returns, and into the slab again. A system call that is begun again must not
+ * be counted again: the kernel, which comes later, sets the thread back by two bytes.
  *
  * Who is asked are the views, as for a trap: they are there wherever the text can lead
  * into the slab, a fork child with private copies of it included, as long as there is any
@@ -15,16 +22,22 @@
 
 #include "fault.h"
 
+#include <linux/errno.h>
 #include <linux/ptrace.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
 #include <linux/signal.h>
+#include <asm/syscall.h>
 
+#include "interrupt.h"
 #include "space.h"
 
-/* SIGTRAP and SIGSYS, which the kernel counts among them, tell of what has been done. */
 #define FAULT_SIGNALS	(sigmask(SIGSEGV) | sigmask(SIGBUS) | sigmask(SIGILL) | sigmask(SIGFPE))
+/* The kernel counts them among faults, but they tell of what has been done. */
+#define DONE_SIGNALS	(sigmask(SIGTRAP) | sigmask(SIGSYS))
+
+#define SYSCALL_LEN	2
 
 /*
  * The kernel's own test (dequeue_synchronous_signal()): all that others send have a code
@@ -44,21 +57,67 @@ static bool fault_tells_ip(int sig)
 	return sig == SIGILL || sig == SIGFPE;
 }
 
-void instr_fault_deliver(int sig, struct kernel_siginfo *info)
+/* Will somebody look at the registers? */
+static bool signal_shows_registers(int sig, const struct k_sigaction *action)
 {
-	unsigned long origin;
-	struct pt_regs *regs;
-	bool ours;
+	if (siginmask(sig, DONE_SIGNALS) || action->sa.sa_handler == SIG_IGN)
+		return false;
+	return action->sa.sa_handler != SIG_DFL || sig_kernel_coredump(sig);
+}
 
-	if (!current->mm || !fault_is_instructions(sig, info))
+/* Has a system call been interrupted that the kernel is going to begin again? */
+static bool syscall_is_begun_again(struct pt_regs *regs)
+{
+	if (syscall_get_nr(current, regs) == -1)
+		return false;
+	switch (syscall_get_error(current, regs)) {
+	case -ERESTARTSYS:
+	case -ERESTARTNOINTR:
+	case -ERESTARTNOHAND:
+	case -ERESTART_RESTARTBLOCK:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Of a call that is begun again its own place counts: the kernel goes back there. */
+static bool signal_take_back(struct pt_regs *regs)
+{
+	bool again = syscall_is_begun_again(regs);
+	unsigned long ahead = again ? SYSCALL_LEN : 0;
+	struct instr_text_place origin;
+
+	if (!instr_space_origin(current->mm, regs->ip - ahead, &origin) || !origin.any)
+		return !again && instr_interrupt_undo(regs);
+	regs->ip = origin.vaddr + ahead;
+	return true;
+}
+
+/* Where what is before an instruction can't be undone it is done once more. */
+static bool fault_take_back(struct pt_regs *regs)
+{
+	struct instr_text_place origin;
+
+	if (!instr_space_origin(current->mm, regs->ip, &origin))
+		return false;
+	regs->ip = origin.vaddr;
+	return true;
+}
+
+void instr_fault_deliver(int sig, struct kernel_siginfo *info,
+			 const struct k_sigaction *action)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+	unsigned long ip = regs->ip;
+	bool fault, taken;
+
+	if (!current->mm || !user_mode(regs) || !signal_shows_registers(sig, action))
 		return;
-	regs = task_pt_regs(current);
+	fault = fault_is_instructions(sig, info);
 	rcu_read_lock();
-	ours = user_mode(regs) && instr_space_origin(current->mm, regs->ip, &origin);
+	taken = signal_take_back(regs) || (fault && fault_take_back(regs));
 	rcu_read_unlock();
-	if (!ours)
-		return;
-	if (fault_tells_ip(sig) && info->si_addr == (void __user *)regs->ip)
-		info->si_addr = (void __user *)origin;
-	regs->ip = origin;
+	if (taken && fault && fault_tells_ip(sig) && info->si_addr == (void __user *)ip)
+		info->si_addr = (void __user *)regs->ip;
 }

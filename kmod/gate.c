@@ -118,3 +118,26 @@ void instr_gate_vfork_end(struct instr_space *space, unsigned long fs_base)
 	gate_set(space);
 	spin_unlock(&space->lock);
 }
+
+static bool gate_lists(const struct instr_space *space, unsigned long fs_base)
+{
+	int i;
+
+	for (i = 0; i < INSTR_VFORKS_MAX && READ_ONCE(space->control.vfork[i]); i++)
+		if (READ_ONCE(space->control.vfork[i]) == fs_base)
+			return true;
+	return false;
+}
+
+/*
+ * With no lock: a vfork child's own entry stays as long as it runs here. Whether another
+ * thread was counted while the gate was shut, and then opened, or the other way round, can't
+ * be known; nor are all counted then.
+ */
+bool instr_gate_counts(const struct instr_space *space, unsigned long fs_base)
+{
+	u64 gate = READ_ONCE(space->control.gate);
+
+	return gate != INSTR_GATE_SHUT &&
+	       !(gate == INSTR_GATE_VFORK && gate_lists(space, fs_base));
+}

@@ -344,7 +344,7 @@ static void on_exec(void *data, struct task_struct *task, pid_t old_pid,
 static void on_signal(void *data, int sig, struct kernel_siginfo *info,
 		      struct k_sigaction *action)
 {
-	instr_fault_deliver(sig, info);
+	instr_fault_deliver(sig, info, action);
 }
 
 static void on_exit(void *data, struct task_struct *task)

@@ -36,7 +36,7 @@ struct instr_leads *instr_leads_merge(const struct instr_leads *old, instr_lead_
 			continue;
 		}
 		if (next && next->from == lead.from) {
-			if (next->to != lead.to) {
+			if (next->to != lead.to || next->any != lead.any) {
 				*bad = j;
 				kvfree(merged);
 				return ERR_PTR(-EEXIST);

@@ -11,10 +11,12 @@
  * struct instr_lead - an entry; both places are positions
  * @traced_only: of the start of a fragile site: the byte is ours only while a debugger is
  *	about, otherwise somebody else's (a uprobe's)
+ * @any: of an origin: for all signals, not only for faults
  */
 struct instr_lead {
-	s64 from : 63;
+	s64 from : 62;
 	u64 traced_only : 1;
+	u64 any : 1;
 	s64 to;
 };
 

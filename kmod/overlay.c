@@ -86,6 +86,7 @@ static void overlay_release(struct kref *ref)
 	instr_edition_free(rcu_dereference_protected(overlay->edition, true));
 	kvfree(rcu_dereference_protected(overlay->traps, true));
 	kvfree(rcu_dereference_protected(overlay->origins, true));
+	kvfree(rcu_dereference_protected(overlay->rewinds, true));
 	kvfree(overlay->pointers);
 	instr_code_put(overlay->code);
 	fput(overlay->file);
@@ -172,7 +173,7 @@ void instr_overlay_zap(struct instr_overlay *overlay, const struct instr_edition
 	instr_edition_zap(overlay->inode->i_mapping, a, b);
 }
 
-/* ---- traps and origins ------------------------------------------------------ */
+/* ---- traps, origins and rewinds --------------------------------------------- */
 
 static const struct instr_site *site_find(const struct instr_publish *arg,
 					  const struct instr_site *sites, u64 offset)
@@ -214,7 +215,8 @@ static struct instr_lead origin_lead(const void *request, u32 i,
 
 	return (struct instr_lead){
 		.from = (s64)changes->origins[i].code,
-		.to = (s64)changes->origins[i].offset,
+		.to = (s64)(changes->origins[i].offset & ~INSTR_ORIGIN_ANY),
+		.any = !!(changes->origins[i].offset & INSTR_ORIGIN_ANY),
 	};
 }
 
@@ -236,6 +238,21 @@ struct instr_leads *instr_overlay_merge_origins(struct instr_overlay *overlay,
 				 &changes->arg->out_bad);
 }
 
+struct instr_rewinds *instr_overlay_merge_rewinds(struct instr_overlay *overlay,
+						  const struct instr_changes *changes)
+{
+	const struct instr_rewind_request request = {
+		.entry = changes->rewinds,
+		.nr = changes->arg->nr_rewinds,
+		.shape = changes->shapes,
+		.nr_shapes = changes->arg->nr_shapes,
+	};
+
+	return instr_rewinds_merge(rcu_dereference_protected(overlay->rewinds,
+					lockdep_is_held(&overlay->session->lock)),
+				   &request, &changes->arg->out_bad);
+}
+
 const struct instr_lead *instr_overlay_trap(struct instr_overlay *overlay, u64 offset)
 {
 	return instr_leads_find(rcu_dereference(overlay->traps), offset);
@@ -244,4 +261,10 @@ const struct instr_lead *instr_overlay_trap(struct instr_overlay *overlay, u64 o
 const struct instr_lead *instr_overlay_origin(struct instr_overlay *overlay, s64 position)
 {
 	return instr_leads_find(rcu_dereference(overlay->origins), position);
+}
+
+const struct instr_rewind *instr_overlay_rewind(struct instr_overlay *overlay, s64 position,
+						const struct instr_row **row)
+{
+	return instr_rewinds_find(rcu_dereference(overlay->rewinds), position, row);
 }

@@ -8,6 +8,7 @@
 #include <linux/rcupdate.h>
 
 #include "lead.h"
+#include "rewind.h"
 #include "slab.h"
 
 struct file;
@@ -27,10 +28,11 @@ struct instr_session;
  *
  * @pointers: NULL, or set once, before any process sees the overlay
  *
- * @traps: where traps lead; @origins: what code of the slab stands for
+ * @traps: where traps lead; @origins: what code of the slab stands for; @rewinds: how
+ *	threads are taken out of it
  *
- * @edition, @traps and @origins are written under the session's lock. The latter two
- * are read under RCU. They and @code live as long as a view might trap.
+ * @edition, @traps, @origins and @rewinds are written under the session's lock. The latter
+ * three are read under RCU. They and @code live as long as a view might trap.
  */
 struct instr_overlay {
 	u32 id;
@@ -47,6 +49,7 @@ struct instr_overlay {
 	struct instr_code *code;
 	struct instr_edition __rcu *edition;
 	struct instr_leads __rcu *traps, *origins;
+	struct instr_rewinds __rcu *rewinds;
 	struct instr_pointer_set *pointers;
 	struct rcu_head rcu;
 };
@@ -76,6 +79,8 @@ struct instr_changes {
 	const struct instr_site *sites;
 	const struct instr_trap *traps;
 	const struct instr_origin *origins;
+	const struct instr_rewind *rewinds;
+	const struct instr_shape *shapes;
 };
 
 /* It is about to show @edition. Under the session's lock. */
@@ -92,6 +97,8 @@ struct instr_leads *instr_overlay_merge_traps(struct instr_overlay *overlay,
 					      const struct instr_changes *changes);
 struct instr_leads *instr_overlay_merge_origins(struct instr_overlay *overlay,
 						const struct instr_changes *changes);
+struct instr_rewinds *instr_overlay_merge_rewinds(struct instr_overlay *overlay,
+						  const struct instr_changes *changes);
 /* instr_edition_zap() in the overlay's file. */
 void instr_overlay_zap(struct instr_overlay *overlay, const struct instr_edition *a,
 		       const struct instr_edition *b);
@@ -99,5 +106,8 @@ void instr_overlay_zap(struct instr_overlay *overlay, const struct instr_edition
 /* Where a trap at @offset leads, what code at @position was; or NULL. RCU. */
 const struct instr_lead *instr_overlay_trap(struct instr_overlay *overlay, u64 offset);
 const struct instr_lead *instr_overlay_origin(struct instr_overlay *overlay, s64 position);
+/* instr_rewinds_find() in those of @overlay. RCU. */
+const struct instr_rewind *instr_overlay_rewind(struct instr_overlay *overlay, s64 position,
+						const struct instr_row **row);
 
 #endif

@@ -134,6 +134,8 @@ static struct instr_check_code overlay_code(const struct instr_overlay *overlay)
 		.len = overlay->code->code_len,
 		.annex_start = overlay->annex_start,
 		.annex_len = overlay->code->annex_len,
+		.data_len = overlay->code->data_len,
+		.kept_len = overlay->code->kept_len,
 	};
 }
 
@@ -175,6 +177,7 @@ int instr_request_slab_write(struct instr_session *session,
 /* What becomes of an overlay: all are new. */
 struct request_state {
 	struct instr_leads *traps, *origins;
+	struct instr_rewinds *rewinds;
 	struct instr_edition *edition;
 };
 
@@ -183,6 +186,16 @@ static void leads_replace(struct instr_session *session, struct instr_leads __rc
 {
 	struct instr_leads *old = rcu_replace_pointer(*leads, new,
 						      lockdep_is_held(&session->lock));
+
+	if (old)
+		kvfree_rcu(old, rcu);
+}
+
+static void rewinds_replace(struct instr_session *session, struct instr_overlay *overlay,
+			    struct instr_rewinds *new)
+{
+	struct instr_rewinds *old = rcu_replace_pointer(overlay->rewinds, new,
+							lockdep_is_held(&session->lock));
 
 	if (old)
 		kvfree_rcu(old, rcu);
@@ -198,6 +211,7 @@ static void session_commit(struct instr_session *session, struct instr_overlay *
 	/* A page may only be served once its traps are found. */
 	leads_replace(session, &overlay->traps, state->traps);
 	leads_replace(session, &overlay->origins, state->origins);
+	rewinds_replace(session, overlay, state->rewinds);
 	old = rcu_replace_pointer(overlay->edition, state->edition,
 				  lockdep_is_held(&session->lock));
 	WRITE_ONCE(overlay->unsettled, true);
@@ -220,6 +234,9 @@ static int changes_check(const struct instr_overlay *overlay,
 	       instr_check_fragile(changes->sites, arg->nr_sites, changes->traps,
 				   arg->nr_traps, &arg->out_bad) ?:
 	       instr_check_origins(changes->origins, arg->nr_origins, &code,
+				   &arg->out_bad) ?:
+	       instr_check_shapes(changes->shapes, arg->nr_shapes, &arg->out_bad) ?:
+	       instr_check_rewinds(changes->rewinds, arg->nr_rewinds, arg->nr_shapes, &code,
 				   &arg->out_bad);
 }
 
@@ -243,15 +260,21 @@ int instr_request_publish(struct instr_session *session,
 	err = PTR_ERR_OR_ZERO(state.origins);
 	if (err)
 		goto err_free_traps;
+	state.rewinds = instr_overlay_merge_rewinds(overlay, changes);
+	err = PTR_ERR_OR_ZERO(state.rewinds);
+	if (err)
+		goto err_free_origins;
 	state.edition = instr_edition_build(overlay, instr_overlay_edition(overlay),
 					    changes->sites, changes->arg->nr_sites,
 					    &changes->arg->out_bad);
 	err = PTR_ERR_OR_ZERO(state.edition);
 	if (err)
-		goto err_free_origins;
+		goto err_free_rewinds;
 	session_commit(session, overlay, &state);
 	return 0;
 
+err_free_rewinds:
+	kvfree(state.rewinds);
 err_free_origins:
 	kvfree(state.origins);
 err_free_traps:

@@ -143,8 +143,7 @@ struct instr_space *instr_space_find_of(struct mm_struct *mm, u32 session_id)
 	return NULL;
 }
 
-static bool view_trap(struct instr_view *view, unsigned long vaddr,
-		      unsigned long *target)
+static bool view_trap(struct instr_view *view, unsigned long vaddr, void *target)
 {
 	const struct instr_lead *trap;
 
@@ -152,23 +151,31 @@ static bool view_trap(struct instr_view *view, unsigned long vaddr,
 	trap = instr_overlay_trap(view->overlay, vaddr - view->base);
 	if (!trap || (trap->traced_only && !READ_ONCE(view->space->traced)))
 		return false;
-	*target = view->base + trap->to;
+	*(unsigned long *)target = view->base + trap->to;
 	return true;
 }
 
-static bool view_origin(struct instr_view *view, unsigned long vaddr,
-			unsigned long *origin)
+static bool view_origin(struct instr_view *view, unsigned long vaddr, void *ret)
 {
+	struct instr_text_place *origin = ret;
 	const struct instr_lead *lead;
 
 	lead = instr_overlay_origin(view->overlay, vaddr - view->base);
 	if (lead)
-		*origin = view->base + lead->to;
+		*origin = (struct instr_text_place){ view->base + lead->to, lead->any };
 	return lead;
 }
 
-static bool view_shows(struct instr_view *view, unsigned long vaddr,
-		       unsigned long *unused)
+static bool view_interrupted(struct instr_view *view, unsigned long vaddr, void *ret)
+{
+	struct instr_interrupted *at = ret;
+
+	at->view = view;
+	at->rewind = instr_overlay_rewind(view->overlay, vaddr - view->base, &at->row);
+	return at->rewind;
+}
+
+static bool view_shows(struct instr_view *view, unsigned long vaddr, void *unused)
 {
 	return READ_ONCE(view->overlay->unsettled) ||
 	       instr_edition_find(READ_ONCE(view->edition),
@@ -176,9 +183,8 @@ static bool view_shows(struct instr_view *view, unsigned long vaddr,
 }
 
 /* Is @fn true for any view of @mm? */
-static bool any_view(struct mm_struct *mm, unsigned long vaddr, unsigned long *target,
-		     bool (*fn)(struct instr_view *view, unsigned long vaddr,
-				unsigned long *target))
+static bool any_view(struct mm_struct *mm, unsigned long vaddr, void *ret,
+		     bool (*fn)(struct instr_view *view, unsigned long vaddr, void *ret))
 {
 	struct instr_space *space;
 	struct instr_view *view;
@@ -187,7 +193,7 @@ static bool any_view(struct mm_struct *mm, unsigned long vaddr, unsigned long *t
 		if (space->mm != mm)
 			continue;
 		list_for_each_entry_rcu(view, &space->views, node)
-			if (fn(view, vaddr, target))
+			if (fn(view, vaddr, ret))
 				return true;
 	}
 	return false;
@@ -198,14 +204,44 @@ bool instr_space_trap(struct mm_struct *mm, unsigned long vaddr, unsigned long *
 	return any_view(mm, vaddr, target, view_trap);
 }
 
-bool instr_space_origin(struct mm_struct *mm, unsigned long vaddr, unsigned long *origin)
+bool instr_space_origin(struct mm_struct *mm, unsigned long vaddr,
+			struct instr_text_place *origin)
 {
 	return any_view(mm, vaddr, origin, view_origin);
+}
+
+bool instr_space_interrupted(struct mm_struct *mm, unsigned long vaddr,
+			     struct instr_interrupted *ret)
+{
+	return any_view(mm, vaddr, ret, view_interrupted);
 }
 
 bool instr_space_shows(struct mm_struct *mm, unsigned long vaddr)
 {
 	return any_view(mm, vaddr, NULL, view_shows);
+}
+
+unsigned long instr_space_kept(const struct instr_view *view, u64 offset)
+{
+	const struct instr_overlay *overlay = view->overlay;
+
+	return view->base + overlay->slab_start + overlay->code->code_len +
+	       overlay->code->data_len + offset;
+}
+
+/*
+ * Where several threads count they leave this counter alone, or use LOCK; where there is one
+ * it is here.
+ */
+unsigned long instr_space_counter(const struct instr_view *view, u32 counter,
+				  unsigned long fs_base)
+{
+	const struct instr_overlay *overlay = view->overlay;
+
+	/* A fork child that only answers traps counts for nobody. */
+	if (!view->space->session_id || !instr_gate_counts(view->space, fs_base))
+		return 0;
+	return instr_slab_data(overlay->code, view->base) + counter;
 }
 
 void instr_space_add(struct instr_space *space, struct instr_view *view)

@@ -17,6 +17,8 @@
 
 struct instr_edition;
 struct instr_overlay;
+struct instr_rewind;
+struct instr_row;
 struct instr_session;
 struct instr_view;
 struct pid;
@@ -161,8 +163,33 @@ struct instr_space *instr_space_find(struct mm_struct *mm);
 /* As that session sees it. */
 struct instr_space *instr_space_find_of(struct mm_struct *mm, u32 session_id);
 bool instr_space_trap(struct mm_struct *mm, unsigned long vaddr, unsigned long *target);
-/* Is the code at @vaddr a slab's that stands for an instruction of the text at *origin? */
-bool instr_space_origin(struct mm_struct *mm, unsigned long vaddr, unsigned long *origin);
+
+/* What code of a slab stands for: whatever signal comes, or only if it faults. */
+struct instr_text_place {
+	unsigned long vaddr;
+	bool any;
+};
+
+bool instr_space_origin(struct mm_struct *mm, unsigned long vaddr,
+			struct instr_text_place *origin);
+
+/* In front of an instruction of code that counts. */
+struct instr_interrupted {
+	struct instr_view *view;
+	const struct instr_rewind *rewind;
+	const struct instr_row *row;
+};
+
+bool instr_space_interrupted(struct mm_struct *mm, unsigned long vaddr,
+			     struct instr_interrupted *ret);
+/* The address of byte @offset of what is kept. */
+unsigned long instr_space_kept(const struct instr_view *view, u64 offset);
+/*
+ * The address of the counter at this offset of the data; 0: a thread with this FS base does
+ * not count, as the gate lets it pass. Under RCU.
+ */
+unsigned long instr_space_counter(const struct instr_view *view, u32 counter,
+				  unsigned long fs_base);
 
 /* Number @nr of the slabs of @overlay, or NULL. */
 struct instr_slab *instr_space_slab(struct instr_space *space,

@@ -309,6 +309,95 @@ TEST_F(session, origins_are_checked)
 	EXPECT_EQ(3, at);
 }
 
+static int publish_rewinds(int fd, __u32 overlay_id, const struct instr_rewind *rewinds,
+			   __u32 nr, const struct instr_shape *shapes, __u32 nr_shapes,
+			   __u32 *bad)
+{
+	struct instr_publish arg = {
+		.size = sizeof(arg), .overlay_id = overlay_id, .nr_rewinds = nr,
+		.rewinds = (uintptr_t)rewinds, .shapes = (uintptr_t)shapes,
+		.nr_shapes = nr_shapes, .out_bad = ~0U,
+	};
+	int err = ioctl(fd, INSTR_PUBLISH, &arg) ? -errno : 0;
+
+	*bad = arg.out_bad;
+	return err;
+}
+
+TEST_F(session, rewinds_are_checked)
+{
+	struct instr_overlay_create overlay = some_annex(self->file);
+	const struct instr_shape shape = {
+		.nr = 2, .row = { { 0 }, { .at = 5, .depth = 17, .ax = 17, .counted = 1 } },
+	};
+	const __u64 slab = overlay.slab_start;
+	const __u32 counter = sizeof(struct instr_control), data = overlay.data_len;
+	const struct instr_rewind good[] = {
+		{ .code = slab, .offset = 5, .counter = counter },
+		{ .code = slab + 64, .offset = 7, .flags = INSTR_REWIND_CALL },
+		{ .code = slab + 128, .flags = INSTR_REWIND_ROUTINE },
+	};
+	struct instr_rewind bad[3];
+	struct instr_shape odd, many[INSTR_SHAPES_MAX];
+	__u32 at, id;
+
+	ASSERT_EQ(0, ioctl(self->fd, INSTR_OVERLAY_CREATE, &overlay));
+	id = overlay.out_overlay_id;
+#define REWINDS(change) ({ memcpy(bad, good, sizeof(bad)); change; \
+	publish_rewinds(self->fd, id, bad, 3, &shape, 1, &at); })
+#define SHAPE(change) ({ odd = shape; change; \
+	publish_rewinds(self->fd, id, good, 3, &odd, 1, &at); })
+	EXPECT_EQ(-ERANGE, REWINDS(bad[0].code = slab - 1));
+	EXPECT_EQ(0, at);
+	EXPECT_EQ(-ERANGE, REWINDS(bad[1].code = slab));
+	EXPECT_EQ(1, at);
+	EXPECT_EQ(-ERANGE, REWINDS(bad[2].code = slab + overlay.code_len));
+	EXPECT_EQ(2, at);
+	EXPECT_EQ(-ERANGE, REWINDS(bad[1].offset = -1));
+	EXPECT_EQ(-ERANGE, REWINDS(bad[2].offset = 8));
+	EXPECT_EQ(-ERANGE, REWINDS(bad[0].counter = 8));
+	EXPECT_EQ(-ERANGE, REWINDS(bad[0].counter++));
+	EXPECT_EQ(-ERANGE, REWINDS(bad[0].counter = data));
+	EXPECT_EQ(-ERANGE, REWINDS(bad[2].counter = counter));
+	EXPECT_EQ(-ERANGE, REWINDS(bad[1].shape = 1));
+	EXPECT_EQ(-ERANGE, REWINDS(bad[1].flags = 8));
+	EXPECT_EQ(-ERANGE, REWINDS(bad[1].flags = INSTR_REWIND_CALL | INSTR_REWIND_POINTER));
+	/* Nothing is kept. */
+	EXPECT_EQ(-ERANGE, REWINDS(bad[1].flags = INSTR_REWIND_POINTER));
+	EXPECT_EQ(1, at);
+	EXPECT_EQ(-ERANGE, SHAPE(odd.nr = 0));
+	EXPECT_EQ(0, at);
+	EXPECT_EQ(-ERANGE, SHAPE(odd.nr = INSTR_ROWS_MAX + 1));
+	EXPECT_EQ(-ERANGE, SHAPE(odd.nr = 1));
+	EXPECT_EQ(-ERANGE, SHAPE(odd.pad[6] = 1));
+	EXPECT_EQ(-ERANGE, SHAPE(odd.row[0].at = 1));
+	EXPECT_EQ(-ERANGE, SHAPE(odd.row[1].at = 0));
+	EXPECT_EQ(-ERANGE, SHAPE(odd.row[1].ax = 18));
+	EXPECT_EQ(-ERANGE, SHAPE(odd.row[1].cx = 18));
+	EXPECT_EQ(-ERANGE, SHAPE(odd.row[1].flags_at = 1));
+	EXPECT_EQ(-ERANGE, SHAPE(odd.row[1].flags = 3));
+	EXPECT_EQ(-ERANGE, SHAPE(odd.row[1].counted = 2));
+	EXPECT_EQ(-ERANGE, SHAPE(odd.row[1].pad = 1));
+	EXPECT_EQ(-EINVAL, publish_rewinds(self->fd, id, good, 3, &shape,
+					   INSTR_SHAPES_MAX + 1, &at));
+	EXPECT_EQ(-EINVAL, publish_rewinds(self->fd, id, good, INSTR_TRAPS_MAX + 1, &shape, 1,
+					   &at));
+	EXPECT_EQ(-EFAULT, publish_rewinds(self->fd, id, NULL, 1, &shape, 1, &at));
+	EXPECT_EQ(0, publish_rewinds(self->fd, id, good + 1, 1, &shape, 1, &at));
+	/* They are immortal; more come between, and the same shape is the same. */
+	EXPECT_EQ(-EEXIST, REWINDS(bad[1].offset++));
+	EXPECT_EQ(1, at);
+	EXPECT_EQ(-EEXIST, SHAPE(odd.row[1].depth++));
+	EXPECT_EQ(0, REWINDS(at = 0));
+	for (int i = 0; i < INSTR_SHAPES_MAX; i++) {
+		many[i] = shape;
+		many[i].row[1].depth += i;
+	}
+	EXPECT_EQ(0, publish_rewinds(self->fd, id, good, 3, many, INSTR_SHAPES_MAX, &at));
+	many[1].row[1].depth = 200;
+	EXPECT_EQ(-ENOSPC, publish_rewinds(self->fd, id, good, 3, many, INSTR_SHAPES_MAX, &at));
+}
+
 TEST_F(session, sites_are_checked)
 {
 	struct instr_overlay_create overlay = some_overlay(self->file);

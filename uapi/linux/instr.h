@@ -58,6 +58,7 @@
 #define INSTR_CODE_MAX	(1ULL << 30)	/* bytes of slab code, and its annex */
 #define INSTR_DATA_MAX	(1ULL << 26)	/* bytes of slab data, and of kept data */
 #define INSTR_POINTERS_MAX	(1U << 16)
+#define INSTR_SHAPES_MAX	64
 #define INSTR_TIMES_MAX	(1ULL << 32)	/* bytes of times, and of frames */
 
 #define INSTR_IOC	0xF7
@@ -388,44 +389,132 @@ struct instr_trap {
 /**
  * struct instr_origin - what code of a slab stands for
  * @code: position in the slab's code, or its annex, of an instruction
- * @offset: of the instruction of the file that it was
+ * @offset: of the instruction of the file that it was; with INSTR_ORIGIN_ANY or not
  *
  * A program that handles a fault of an instruction (SIGSEGV, SIGBUS, SIGFPE, SIGILL) may
  * look at where that is. If it is at @code, the fault is told to have happened at @offset,
  * and execution goes on there: registers and memory have to be what they would be in the
  * text. A handler that returns comes to the site again, so that all that its code does
- * before the instruction is done, and counted, once more. Debuggers see @code, and what
- * others send (kill(2)) is not touched. An entry is immortal, as code is.
+ * before the instruction is done, and counted, once more. Debuggers see @code.
+ *
+ * With INSTR_ORIGIN_ANY it is the same for all signals that have a handler, or dump core,
+ * whoever sends them, but for SIGTRAP and SIGSYS, which tell of what has been done. A system
+ * call that the kernel begins again is begun at its origin, if it has such a one: behind
+ * others the thread stays where it is. An entry is immortal, as code is.
  */
 struct instr_origin {
 	__aligned_u64 code;		/* two's complement */
 	__aligned_u64 offset;
 };
 
+#define INSTR_ORIGIN_ANY	(1ULL << 63)
+
+/* struct instr_row: @flags */
+#define INSTR_FLAGS_KEPT	0	/* they are what they were, or nobody needs them */
+#define INSTR_FLAGS_AX		1	/* in AH, as LAHF has it; AL is 1 if OF was set */
+#define INSTR_FLAGS_AH		2	/* in AH; OF is what it was */
+
+/**
+ * struct instr_row - where, in front of an instruction, is what it found in the beginning
+ * @at: of the instruction, in bytes from the start of the code
+ * @depth: how far RSP is below where it was; this and what follows in words of 8 bytes
+ * @ax: RAX lies so far below where RSP was; 0: in the register
+ * @cx: the same of RCX
+ * @flags: INSTR_FLAGS_*: where the arithmetic flags are
+ * @flags_at: with INSTR_FLAGS_AX, where the AX lies that has them; 0: in the register
+ * @counted: 1: the call is counted, unless the gate let the thread pass uncounted
+ * @pad: must be 0
+ *
+ * Nothing below @depth is looked at: @ax, @cx and @flags_at are not greater.
+ */
+struct instr_row {
+	__u8 at;
+	__u8 depth;
+	__u8 ax;
+	__u8 cx;
+	__u8 flags;
+	__u8 flags_at;
+	__u8 counted;
+	__u8 pad;
+};
+
+#define INSTR_ROWS_MAX	31
+
+/**
+ * struct instr_shape - code that counts, as there is much of the same kind
+ * @nr: number of rows, at least 1
+ * @pad: must be 0
+ * @row: by ascending @at, the first of which is 0; behind @nr they are zero
+ */
+struct instr_shape {
+	__u8 nr;
+	__u8 pad[7];
+	struct instr_row row[INSTR_ROWS_MAX];
+};
+
+/**
+ * struct instr_rewind - how a thread is taken out of code that counts
+ * @code: position of the code in the slab, or its annex
+ * @offset: of the instruction of the file that it is executed in place of. With
+ *	INSTR_REWIND_POINTER: of a word in what is kept, a multiple of 8. With
+ *	INSTR_REWIND_ROUTINE: 0
+ * @counter: where calls are counted: offset in the slab's data, behind struct
+ *	instr_control, a multiple of 8; 0: nowhere. More threads than one add to it with LOCK,
+ *	or to another
+ * @shape: index of its struct instr_shape in the request
+ * @flags: INSTR_REWIND_*
+ *
+ * Before a handler sees a signal that interrupts a thread in front of an instruction of
+ * @code, or a core dump does, registers and RSP become what they were, a call that is
+ * counted is taken back, and the thread is at @offset: as if it had not come here yet. When
+ * the handler returns it comes again. If the stack can't be read without sleeping the thread
+ * stays where it is. The signals are those of INSTR_ORIGIN_ANY, and a rewind comes before an
+ * origin that has it not. What is behind a pointer can't come again: it goes on, to where the
+ * pointer led, and is counted if it was not. An entry is immortal, as code is.
+ */
+struct instr_rewind {
+	__aligned_u64 code;		/* two's complement */
+	__aligned_u64 offset;
+	__u32 counter;
+	__u16 shape;
+	__u16 flags;
+};
+
+#define INSTR_REWIND_CALL	0x01	/* the site is a call: what it pushed is taken, too */
+#define INSTR_REWIND_POINTER	0x02	/* it goes on */
+#define INSTR_REWIND_ROUTINE	0x04	/* it was called, by other such code */
+#define INSTR_REWIND_FLAGS_ALL	0x07
+
 /**
  * struct instr_publish - ioctl(INSTR_PUBLISH): set an overlay's sites
  * @size: sizeof(struct instr_publish)
  * @flags: must be 0
  * @overlay_id: the overlay
- * @out_bad: the index of the site, trap or origin that is to blame for an error
+ * @out_bad: the index of the site, trap, origin, shape or rewind that is to blame for an
+ *	error
  * @nr_sites: number of @sites; 0 shows the file as it is
  * @nr_traps: number of @traps
  * @sites: address of an array of struct instr_site, by ascending offset
  * @traps: address of an array of struct instr_trap, by ascending offset
  * @nr_origins: number of @origins, at most INSTR_TRAPS_MAX
- * @pad: must be 0
+ * @nr_rewinds: number of @rewinds, at most INSTR_TRAPS_MAX
  * @origins: address of an array of struct instr_origin, by ascending code
+ * @rewinds: address of an array of struct instr_rewind, by ascending code
+ * @shapes: address of an array of struct instr_shape, which @rewinds refer to
+ * @nr_shapes: number of @shapes, at most INSTR_SHAPES_MAX
+ * @pad: must be 0
  *
  * The sites replace those published before: a page changes as a whole, and no
- * thread is stopped. The traps and the origins are added to those published before. When the
- * call returns, no process runs a state that was published earlier, but for
+ * thread is stopped. The traps, origins and rewinds are added to those published before.
+ * When the call returns, no process runs a state that was published earlier, but for
  * threads that are inside of the slab.
  *
  * ESTALE: the file has other bytes than @old. EEXIST: a trap of that offset
- * leads elsewhere already, or an origin of that code does. ERANGE: a site, a target or an
- * origin outside of its place, not
- * ascending, overlapping, straddling a page, or a fragile site with no trap.
- * out_bad is set for these three.
+ * leads elsewhere already, or an origin of that code does, or a rewind of that code is
+ * another. ERANGE: a site, a target, an origin or a rewind outside of its place, not
+ * ascending, overlapping, straddling a page, or a fragile site with no trap; or a shape that
+ * is none. out_bad is set for these three. ENOSPC: the overlay would have more than
+ * INSTR_SHAPES_MAX shapes in all.
  */
 struct instr_publish {
 	__u32 size;
@@ -437,8 +526,12 @@ struct instr_publish {
 	__aligned_u64 sites;
 	__aligned_u64 traps;
 	__u32 nr_origins;
-	__u32 pad;
+	__u32 nr_rewinds;
 	__aligned_u64 origins;
+	__aligned_u64 rewinds;
+	__aligned_u64 shapes;
+	__u32 nr_shapes;
+	__u32 pad;
 };
 #define INSTR_PUBLISH		_IOWR(INSTR_IOC, 0x03, struct instr_publish)
 
