@@ -3,4 +3,4 @@
 LIBRARY	:= err file symbol frame cfi plt pointer func match ldcache needed \
 	   machine insn jump landing exits boundary ifunc reloc far flags rseq \
 	   go selfread reason returns site gate block timing hash cell slab cache stack unwinding lookup iterate \
-	   timed times plan table rules symbols symfile
+	   rewind timed times plan table rules symbols symfile

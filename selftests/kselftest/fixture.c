@@ -115,6 +115,12 @@ static int publish(struct probes *probes, size_t nr_sites)
 		.nr_sites = nr_sites, .nr_traps = probes->plan->nr_traps,
 		.sites = (uintptr_t)probes->plan->sites,
 		.traps = (uintptr_t)probes->plan->traps,
+		.nr_origins = probes->plan->nr_origins,
+		.origins = (uintptr_t)probes->plan->origins,
+		.nr_rewinds = probes->plan->nr_rewinds,
+		.rewinds = (uintptr_t)probes->plan->rewinds,
+		.nr_shapes = probes->plan->nr_shapes,
+		.shapes = (uintptr_t)probes->plan->shapes,
 	};
 
 	return ioctl(probes->fd, INSTR_PUBLISH, &arg) ? -errno : 0;

@@ -39,10 +39,26 @@ static bool leaves_red_zone(const char *name)
 	return !strstr(name, "call");
 }
 
+#define PUSHED_AT (sizeof(((struct state *)0)->red_zone) - 8)
+
+/* Who looks at the flags sees that it is stepped. */
+static void forget_stepping(struct state *state, const char *name)
+{
+	state->flags &= ~STATE_STEPS;
+	if (!strcmp(name, "probe_flags")) {
+		state->gpr[0] &= ~STATE_STEPS;
+		state->red_zone[PUSHED_AT + 1] &= (uint8_t)~(STATE_STEPS >> 8);
+	}
+	if (!strcmp(name, "probe_syscall"))
+		state->gpr[10] &= ~STATE_STEPS;
+}
+
 bool state_is(const struct state *a, const struct state *b, const char *name)
 {
 	struct state x = *a, y = *b;
 
+	forget_stepping(&x, name);
+	forget_stepping(&y, name);
 	if (!strcmp(name, "probe_syscall"))
 		x.gpr[2] = y.gpr[2] = 0;	/* rcx: where it came from */
 	if (!leaves_red_zone(name))
@@ -50,12 +66,24 @@ bool state_is(const struct state *a, const struct state *b, const char *name)
 	return !memcmp(&x, &y, sizeof(x));
 }
 
-bool state_run(size_t function, unsigned int n, struct state *ret)
+static bool run(size_t function, struct state *ret)
 {
-	state_init(&host_in, n);
 	host_target = state_functions[function].call;
 	host_stack_value = (uint64_t)local_return_address;
 	host_call();
 	*ret = host_out;
 	return !host_leak;
+}
+
+bool state_run(size_t function, unsigned int n, struct state *ret)
+{
+	state_init(&host_in, n);
+	return run(function, ret);
+}
+
+bool state_step(size_t function, unsigned int n, struct state *ret)
+{
+	state_init(&host_in, n);
+	host_in.flags |= STATE_STEPS;
+	return run(function, ret);
 }

@@ -52,6 +52,9 @@ extern const struct state_function state_functions[NR_STATE_FUNCTIONS];
 
 /* Runs a function in the state number @n; false if the stack is not as it was. */
 bool state_run(size_t function, unsigned int n, struct state *ret);
+/* The same with SIGTRAP behind each instruction, as long as flags have STATE_STEPS. */
+#define STATE_STEPS 0x100ULL
+bool state_step(size_t function, unsigned int n, struct state *ret);
 /* Is what function @name left the same, as far as it says anything? */
 bool state_is(const struct state *a, const struct state *b, const char *name);
 

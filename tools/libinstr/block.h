@@ -36,6 +36,8 @@ void block_emit(struct emit *emit, const struct instr_plan_site *site,
 
 /* Emits what lies at @site->slow: how several threads count. BLOCK_SLOW_MAX bytes at most. */
 #define BLOCK_SLOW_MAX	80
+/* What comes last in a block whose site @returns: a jump. */
+#define BLOCK_JUMP_LEN	5
 void block_emit_slow(struct emit *emit, const struct instr_plan_site *site,
 		     const struct block_places *places);
 

@@ -267,6 +267,10 @@ int instr_dev_publish(struct instr_dev *dev, uint32_t overlay_id,
 		.traps = (uintptr_t)plan->traps,
 		.nr_origins = (uint32_t)plan->nr_origins,
 		.origins = (uintptr_t)plan->origins,
+		.nr_rewinds = (uint32_t)plan->nr_rewinds,
+		.rewinds = (uintptr_t)plan->rewinds,
+		.nr_shapes = (uint32_t)plan->nr_shapes,
+		.shapes = (uintptr_t)plan->shapes,
 	};
 	int code = dev_call(dev, INSTR_PUBLISH, &arg);
 

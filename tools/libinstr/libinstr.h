@@ -342,6 +342,9 @@ struct instr_plan {
 	/* What INSTR_PUBLISH takes. */
 	size_t nr_origins;
 	struct instr_origin *origins;
+	size_t nr_rewinds, nr_shapes;
+	struct instr_rewind *rewinds;
+	struct instr_shape *shapes;
 	size_t nr_sites;
 	struct instr_site *sites;
 	size_t nr_traps;

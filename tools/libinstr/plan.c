@@ -19,6 +19,7 @@
 #include "func.h"
 #include "insn.h"
 #include "pointer.h"
+#include "rewind.h"
 #include "rseq.h"
 #include "site.h"
 #include "slab.h"
@@ -218,9 +219,28 @@ static bool moved_is_one(const struct instr_plan *plan, const struct instr_plan_
 	return insn_decode_flow(bytes, moved->new_len, &insn) && insn.len == moved->new_len;
 }
 
+/* Appends to @origin, unless that is NULL, and returns the new number. */
+static size_t add_origin(struct instr_origin *origin, size_t nr, int64_t code, uint64_t offset,
+			 uint64_t any)
+{
+	if (origin)
+		origin[nr] = (struct instr_origin){ (uint64_t)code, offset | any };
+	return nr + 1;
+}
+
+/*
+ * Where only calls are counted nothing says how to unwind: any signal is told that it is the
+ * text. In front of the first instruction a call is counted already (rewind.c).
+ */
+static uint64_t moved_any(const struct instr_plan *plan, const struct instr_moved *moved)
+{
+	return plan->measure == INSTR_CALLS && moved->old_at ? INSTR_ORIGIN_ANY : 0;
+}
+
 /*
  * Writes what the instructions of the block of @site stand for to @origin, unless that is
- * NULL, and returns how many. Where one became several they do what it did together.
+ * NULL, and returns how many. Where one became several they do what it did together: only
+ * in front of the first it isn't begun.
  */
 static size_t site_origins(const struct instr_plan *plan, const struct instr_plan_site *site,
 			   struct instr_origin *origin)
@@ -229,16 +249,15 @@ static size_t site_origins(const struct instr_plan *plan, const struct instr_pla
 
 	for (size_t i = 0; site_is_text(site) && i < site->nr_moved; i++) {
 		const struct instr_moved *moved = &site->moved[i];
+		uint64_t any = moved_any(plan, moved);
 
-		if (!moved_is_one(plan, site, moved))
-			continue;
-		if (origin)
-			origin[nr] = (struct instr_origin){
-				.code = (uint64_t)(site->block + moved->new_at),
-				.offset = site->offset + moved->old_at,
-			};
-		nr++;
+		if (any || moved_is_one(plan, site, moved))
+			nr = add_origin(origin, nr, site->block + moved->new_at,
+					site->offset + moved->old_at, any);
 	}
+	if (plan->measure == INSTR_CALLS && site->returns)
+		nr = add_origin(origin, nr, site->block + site->block_len - BLOCK_JUMP_LEN,
+				site->offset + site->window_len, INSTR_ORIGIN_ANY);
 	return nr;
 }
 
@@ -326,6 +345,8 @@ static int plan_for_kernel(struct instr_plan *plan, struct instr_err *err)
 	}
 	plan->nr_traps = nr_traps;
 	code = origins_for_kernel(plan, err);
+	if (!code)
+		code = rewinds_find(plan, err);
 	return code ? code : pointers_for_kernel(plan, err);
 }
 
@@ -720,6 +741,8 @@ void instr_plan_destroy(struct instr_plan *plan)
 	free(plan->sites);
 	free(plan->traps);
 	free(plan->origins);
+	free(plan->rewinds);
+	free(plan->shapes);
 	free(plan->pointers);
 	free(plan_of(plan)->code);
 	free(plan);

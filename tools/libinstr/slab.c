@@ -135,7 +135,7 @@ static const struct instr_chunk *chunk_find(const struct instr_plan *plan, int64
 	return &plan->chunk[behind - 1];
 }
 
-static const uint8_t *slab_bytes(const struct instr_plan *plan, int64_t position)
+const uint8_t *slab_bytes(const struct instr_plan *plan, int64_t position)
 {
 	const struct instr_chunk *chunk = chunk_find(plan, position);
 

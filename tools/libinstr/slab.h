@@ -57,6 +57,9 @@ uint64_t slab_layout(const struct instr_plan *plan);
  */
 int slab_cover(struct instr_plan *plan, uint64_t *total, struct instr_err *err);
 
+/* The code at @position, where the plan has some; behind slab_fill(). */
+const uint8_t *slab_bytes(const struct instr_plan *plan, int64_t position);
+
 /* Writes the chunks, one behind the other, to @bytes, which are zero. */
 int slab_fill(struct instr_plan *plan, uint8_t *bytes, struct instr_err *err);
 
