@@ -14,6 +14,7 @@
 
 #include "filter.h"
 #include "session.h"
+#include "space.h"
 #include "takeover.h"
 #include "work.h"
 
@@ -204,7 +205,7 @@ static int task_check(struct task_struct *task)
 	mm = get_task_mm(task);
 	if (!mm)
 		return -ESRCH;
-	if (mm->task_size <= 1UL << 32)
+	if (!instr_mm_is_64bit(mm))
 		err = -ENOEXEC;
 	mmput(mm);
 	return err;

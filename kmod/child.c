@@ -9,6 +9,8 @@
  * told of any more. A child that is followed gets views of its own. The two are one note,
  * in this order, as both are about the same slabs.
  *
+ * A vfork child's parent has a note, too: what it has to do when it waits no longer.
+ *
  * vfork children, and all others in their parent's address space, have his slots, and may
  * have: it is his text that they run.
  */
@@ -31,16 +33,20 @@
 static LIST_HEAD(children);
 static DEFINE_SPINLOCK(children_lock);
 
+void instr_child_note(struct instr_work *work)
+{
+	spin_lock(&children_lock);
+	list_add(&work->node, &children);
+	spin_unlock(&children_lock);
+}
+
 bool instr_child_expect(const struct instr_work *what)
 {
 	struct instr_work *work = instr_work_make(what);
 
-	if (!work)
-		return false;
-	spin_lock(&children_lock);
-	list_add(&work->node, &children);
-	spin_unlock(&children_lock);
-	return true;
+	if (work)
+		instr_child_note(work);
+	return work;
 }
 
 /* ---- a fork child ---------------------------------------------------------------- */
@@ -86,7 +92,9 @@ static bool child_take_slots(struct instr_work *work, struct instr_space *space)
 void instr_child_forked(struct task_struct *child, struct instr_space *space,
 			struct instr_session *session)
 {
-	struct instr_work work = { .fn = child_run, .task = child, .mm = child->mm };
+	struct instr_work work = {
+		.fn = child_run, .due = child, .task = child, .mm = child->mm,
+	};
 	bool slots = child_take_slots(&work, space);
 
 	if (session && instr_session_tryget(session))
@@ -99,7 +107,7 @@ void instr_child_forked(struct task_struct *child, struct instr_space *space,
 		child_end(&work);
 }
 
-/* ---- it begins ------------------------------------------------------------------- */
+/* ---- it is time ------------------------------------------------------------------ */
 
 /* A note for @task, or for anybody if that is NULL. */
 static struct instr_work *child_take(const struct task_struct *task)
@@ -108,7 +116,7 @@ static struct instr_work *child_take(const struct task_struct *task)
 
 	spin_lock(&children_lock);
 	list_for_each_entry(work, &children, node)
-		if (!task || work->task == task) {
+		if (!task || work->due == task) {
 			list_del(&work->node);
 			found = work;
 			break;
@@ -118,7 +126,7 @@ static struct instr_work *child_take(const struct task_struct *task)
 }
 
 /* Its parent's two sessions leave two. */
-void instr_child_begin(void)
+void instr_child_due(void)
 {
 	struct instr_work *work;
 

@@ -18,11 +18,17 @@ struct task_struct;
 void instr_child_forked(struct task_struct *child, struct instr_space *space,
 			struct instr_session *session);
 
-/* The child what->task is to do that. False: there was no memory. Atomic. */
+/* The child what->due is to do that. False: there was no memory. Atomic. */
 bool instr_child_expect(const struct instr_work *what);
 
-/* The current thread begins; it has not been in user mode. Atomic. */
-void instr_child_begin(void);
+/* The thread work->due is to do that: a child, or the parent that waits for one. Atomic. */
+void instr_child_note(struct instr_work *work);
+
+/*
+ * The current thread begins, and has not been in user mode; or it is about to wait for the
+ * vfork child that it made. Atomic.
+ */
+void instr_child_due(void);
 
 /* Nobody tells any more who begins. */
 void instr_children_flush(void);

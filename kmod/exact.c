@@ -83,7 +83,7 @@ static bool exact_get(struct instr_exact *exact, struct instr_space *space)
 
 struct instr_exact *instr_exact_begin(struct instr_space *space, struct task_struct *child)
 {
-	struct instr_work work = { .fn = exact_hide, .task = child };
+	struct instr_work work = { .fn = exact_hide, .due = child };
 
 	if (!space->exact || READ_ONCE(space->many))
 		return NULL;

@@ -156,30 +156,53 @@ static void after_swbp(struct kprobe *probe, struct pt_regs *regs, unsigned long
 
 static int on_child(struct kprobe *probe, struct pt_regs *regs)
 {
-	instr_child_begin();
+	instr_child_due();
 	return 0;
 }
 NOKPROBE_SYMBOL(on_child);
 
+/* ---- vfork parents: what waits for a vfork child passes cgroup_enter_frozen() first ------- */
+
+/*
+ * A debugger's stop, which a fork may have, does what is queued by then: so what is to be done
+ * behind the wait is queued in that stop, or in the wait.
+ */
+static int on_wait(struct kprobe *probe, struct pt_regs *regs)
+{
+	instr_child_due();
+	return 0;
+}
+NOKPROBE_SYMBOL(on_wait);
+
 /* ---- forks --------------------------------------------------------------------------------- */
+
+/* A parent that is killed does not wait: its child goes on in what was its memory. */
+static bool hook_vfork_is_left(const struct instr_work *work)
+{
+	return (fatal_signal_pending(current) || (current->flags & PF_EXITING)) &&
+	       READ_ONCE(work->task->mm) == work->space->mm;
+}
 
 /* A child in its parent's address space has ended, or executes another image. */
 static void hook_vfork(struct instr_work *work)
 {
-	instr_gate_vfork_end(work->space, work->fs_base);
+	if (!hook_vfork_is_left(work))
+		instr_gate_vfork_end(work->space, work->fs_base);
 	if (work->exact)
 		instr_exact_end(work->exact);
+	put_task_struct(work->task);
 	instr_space_put(work->space);
 }
 
 /*
  * A child in its parent's address space, which has not run yet. The parent's next
- * way to user mode is behind its wait for a vfork child.
+ * way to user mode is behind its wait for the child.
  */
 static void hook_vfork_begin(struct instr_space *space, struct task_struct *child)
 {
 	struct instr_work what = {
-		.fn = hook_vfork, .space = space, .fs_base = child->thread.fsbase,
+		.fn = hook_vfork, .space = space, .task = child,
+		.due = current, .fs_base = child->thread.fsbase,
 	};
 	struct instr_work *work;
 
@@ -191,9 +214,10 @@ static void hook_vfork_begin(struct instr_space *space, struct task_struct *chil
 		instr_space_put(space);
 		return;
 	}
+	get_task_struct(child);
 	work->exact = instr_exact_begin(space, child);
 	instr_gate_vfork_begin(space, work->fs_base);
-	instr_work_queue_made(work);
+	instr_child_note(work);
 }
 
 /*
@@ -388,6 +412,7 @@ static struct hook_probe hook_probes[] = {
 	{ .kp = { .symbol_name = "perf_event_mmap", .pre_handler = on_map } },
 	{ .kp = { .symbol_name = "__ptrace_link", .pre_handler = on_trace } },
 	{ .kp = { .symbol_name = "calculate_sigpending", .pre_handler = on_child } },
+	{ .kp = { .symbol_name = "cgroup_enter_frozen", .pre_handler = on_wait } },
 	{ .kp = { .symbol_name = "set_swbp", .pre_handler = on_swbp,
 		  .post_handler = after_swbp } },
 };

@@ -7,9 +7,11 @@
 #include <linux/rculist.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 
 #include "filter.h"
+#include "space.h"
 #include "view.h"
 
 /* Which images of a process are measured. */
@@ -254,8 +256,18 @@ static enum scope_when child_when(const struct scope_entry *parent, bool shares)
 	return exec && (covered || parent->when == SCOPE_LATER) ? SCOPE_LATER : SCOPE_NEVER;
 }
 
+static bool task_is_64bit(struct task_struct *task)
+{
+	bool is;
+
+	task_lock(task);
+	is = task->mm && instr_mm_is_64bit(task->mm);
+	task_unlock(task);
+	return is;
+}
+
 static struct instr_kin entry_kin(const struct scope_entry *entry,
-				  const struct task_struct *task)
+				  struct task_struct *task)
 {
 	struct instr_kin kin = {
 		.number = entry->number,
@@ -263,7 +275,7 @@ static struct instr_kin entry_kin(const struct scope_entry *entry,
 		.parent = entry->parent,
 		.clone_flags = entry->clone_flags,
 		.start = task->start_boottime,
-		.measured = entry_covers(entry, READ_ONCE(task->mm)),
+		.measured = entry_covers(entry, READ_ONCE(task->mm)) && task_is_64bit(task),
 	};
 
 	strscpy(kin.comm, task->comm, sizeof(kin.comm));

@@ -262,7 +262,7 @@ void instr_session_on_fork_failed(u32 clone_flags, int err)
 /* Of what is not measured there is no space to say so. */
 static void session_check_image(struct instr_session *session, struct task_struct *task)
 {
-	if (task->mm->task_size <= 1UL << 32 && instr_scope_covers(&session->scope, task))
+	if (!instr_mm_is_64bit(task->mm) && instr_scope_covers(&session->scope, task))
 		instr_event_refused_image(session->id, task, ENOEXEC);
 }
 

@@ -95,6 +95,12 @@ struct instr_space {
 	struct rcu_work free;
 };
 
+/* Others are left alone. */
+static inline bool instr_mm_is_64bit(const struct mm_struct *mm)
+{
+	return mm->task_size > 1UL << 32;
+}
+
 /*
  * Of @mm, which is the process @tgid's. @session_id 0: it only answers traps. With one
  * reference; NULL: out of memory, if @gfp can fail.

@@ -161,7 +161,7 @@ static int space_map_slab(struct instr_space *space, struct instr_overlay *overl
 /* Positive errnos, as events have them. 0: its mappings can be served. */
 static int mm_check(struct mm_struct *mm)
 {
-	if (mm->task_size <= 1UL << 32)
+	if (!instr_mm_is_64bit(mm))
 		return ENOEXEC;
 	return instr_mm_translates(mm) ? EOPNOTSUPP : 0;
 }

@@ -3,8 +3,9 @@
  * Work of hooks: what needs to sleep is done by the same thread when it goes back to user
  * mode, before its next instruction there. Mainline exports no task_work_add(), but fput()
  * does the same: the ->release() of a file whose last reference was dropped runs at that
- * point. Prepared files wait in a pool; each refills it. Should the pool run dry, a worker
- * does the work a little later.
+ * point. Prepared files wait in a pool, which is filled again as soon as half of them are
+ * taken: a thread may wait long for its vfork child, with one in hand. Should the pool run dry,
+ * a worker does the work, at once or a little later.
  */
 
 #include "work.h"
@@ -24,8 +25,7 @@ struct workqueue_struct *instr_work_wq;
 static LIST_HEAD(pool);
 static DEFINE_SPINLOCK(pool_lock);
 static bool pool_open;
-
-static void pool_add(void);
+static unsigned int pool_nr;
 
 static int work_release(struct inode *inode, struct file *file)
 {
@@ -34,7 +34,6 @@ static int work_release(struct inode *inode, struct file *file)
 	if (work->fn)
 		work->fn(work);
 	kfree(work);
-	pool_add();
 	return 0;
 }
 
@@ -43,29 +42,38 @@ static const struct file_operations work_fops = {
 	.release = work_release,
 };
 
-static void pool_add(void)
+/* False: it takes no more, or there is no memory. */
+static bool pool_add(void)
 {
-	struct instr_work *work;
-	bool open;
+	struct instr_work *work = kzalloc(sizeof(*work), GFP_KERNEL);
+	bool added;
 
-	if (!READ_ONCE(pool_open))
-		return;
-	work = kzalloc(sizeof(*work), GFP_KERNEL);
 	if (!work)
-		return;
+		return false;
 	work->file = anon_inode_getfile("[instr-work]", &work_fops, work, O_RDONLY);
 	if (IS_ERR(work->file)) {
 		kfree(work);
-		return;
+		return false;
 	}
 	spin_lock_irq(&pool_lock);
-	open = pool_open;
-	if (open)
+	added = pool_open && pool_nr < POOL;
+	if (added) {
 		list_add(&work->node, &pool);
+		pool_nr++;
+	}
 	spin_unlock_irq(&pool_lock);
-	if (!open)
+	if (!added)
 		fput(work->file);
+	return added;
 }
+
+static void pool_fill(struct work_struct *unused)
+{
+	while (READ_ONCE(pool_nr) < POOL && pool_add())
+		;
+}
+
+static DECLARE_WORK(pool_filling, pool_fill);
 
 static struct instr_work *pool_take(void)
 {
@@ -74,19 +82,20 @@ static struct instr_work *pool_take(void)
 
 	spin_lock_irqsave(&pool_lock, flags);
 	work = list_first_entry_or_null(&pool, struct instr_work, node);
-	if (work)
+	if (work) {
 		list_del(&work->node);
+		pool_nr--;
+	}
+	if (pool_open && pool_nr < POOL / 2)
+		queue_work(system_unbound_wq, &pool_filling);
 	spin_unlock_irqrestore(&pool_lock, flags);
 	return work;
 }
 
 void instr_work_open(void)
 {
-	int i;
-
 	pool_open = true;
-	for (i = 0; i < POOL; i++)
-		pool_add();
+	pool_fill(NULL);
 }
 
 void instr_work_close(void)
@@ -96,6 +105,7 @@ void instr_work_close(void)
 	spin_lock_irq(&pool_lock);
 	pool_open = false;
 	spin_unlock_irq(&pool_lock);
+	cancel_work_sync(&pool_filling);
 	while ((work = pool_take()))
 		fput(work->file);
 }

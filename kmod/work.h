@@ -18,12 +18,14 @@ struct task_struct;
  * struct instr_work - one thing to be done
  * @node: in a list of whoever made it
  * @file: by which the thread comes to it; NULL: a worker does it, by @work
+ * @due: the thread that it is left for (child.c); only compared
  * @fn: does it, and gives up the references on what is named below, which it holds
  */
 struct instr_work {
 	struct list_head node;
 	struct file *file;
 	struct work_struct work;
+	const struct task_struct *due;
 	void (*fn)(struct instr_work *work);
 	struct instr_session *session;
 	struct task_struct *task;

@@ -2,6 +2,7 @@
 /* Children run the file's own text, and are not counted. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ FIXTURE(fork)
 	struct probes probes;
 	struct puppet puppet;
 	char file[40];
+	int ends;		/* the puppet's status */
 };
 
 static const char *const names[] = { "probed_jump", "probed_trap", "far_function", NULL };
@@ -47,7 +49,7 @@ FIXTURE_SETUP(fork)
 
 FIXTURE_TEARDOWN(fork)
 {
-	EXPECT_EQ(0, puppet_end(&self->puppet));
+	EXPECT_EQ(self->ends, puppet_end(&self->puppet));
 	probes_close(&self->probes);
 }
 
@@ -175,6 +177,41 @@ TEST_F_TIMEOUT(fork, vfork_beside_threads_that_are_counted, 120)
 	EXPECT_EQ(10 + calls, probes_count(&self->probes, "probed_jump"));
 	puppet_ask(&self->puppet, "call 5");
 	EXPECT_EQ(15 + calls, probes_count(&self->probes, "probed_jump"));
+}
+
+/* More than what is prepared for those that are under way, in all processes. */
+TEST_F_TIMEOUT(fork, many_vfork_children_at_once, 120)
+{
+	struct puppet other;
+
+	puppet_start(&other, target_path(variant->target));
+	ASSERT_EQ(1, probes_attach(&self->probes, other.pid));
+	EXPECT_EQ(50, puppet_number(&self->puppet, "vhold 50"));
+	EXPECT_EQ(50, puppet_number(&other, "vhold 50"));
+	EXPECT_EQ(50, puppet_number(&self->puppet, "vgo 10"));
+	EXPECT_EQ(50, puppet_number(&other, "vgo 10"));
+	EXPECT_EQ(10, probes_count(&self->probes, "probed_jump"));
+	EXPECT_EQ(10, probes_count(&self->probes, "probed_trap"));
+	puppet_ask(&other, "call 5");
+	EXPECT_EQ(15, probes_count(&self->probes, "probed_jump"));
+	EXPECT_EQ(0, puppet_end(&other));
+}
+
+/* It runs in the memory of a parent that nobody waits in any more. */
+TEST_F(fork, vfork_child_that_killed_its_parent_is_not_counted)
+{
+	EXPECT_STREQ("orphan", puppet_ask(&self->puppet, "orphan %x 100", CLONE_VFORK));
+	EXPECT_EQ(10, probes_count(&self->probes, "probed_jump"));
+	EXPECT_EQ(10, probes_count(&self->probes, "probed_trap"));
+	self->ends = SIGKILL;
+}
+
+TEST_F(fork, child_that_killed_who_it_shares_all_memory_with_is_counted)
+{
+	EXPECT_STREQ("orphan", puppet_ask(&self->puppet, "orphan 0 100"));
+	EXPECT_EQ(110, probes_count(&self->probes, "probed_jump"));
+	EXPECT_EQ(110, probes_count(&self->probes, "probed_trap"));
+	self->ends = SIGKILL;
 }
 
 /* ---- storms -------------------------------------------------------------------------- */

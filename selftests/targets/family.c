@@ -3,18 +3,18 @@
  * A parent and its children: family KIND END THREADS N
  *
  * It makes N children, one after the other, and prints how often each function was called,
- * and how many children found the text of this program as it is in the file.
+ * and how many children found the text of this program as it is in the file, and its pointers.
  *
  *	KIND	fork, vfork, spawn (posix_spawn), thread-like (clone with CLONE_VM only),
  *		clone (CLONE_VM and CLONE_VFORK, on a stack of its own), tls (and with thread
  *		storage of its own), nested (a vfork child that has one), daemon (a fork child
- *		that forks and ends), invalid, limit (that can't be made)
+ *		that forks and ends); and what can't be made: invalid, limit, taken, vtaken (with
+ *		a pid that there is), dead (in a pid namespace whose first process has ended)
  *	END	exit, kill, exec: of the child; exec runs this program as "family child"
  *	THREADS	that go on calling a function meanwhile
  */
-#include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -30,6 +30,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "own_text.h"
 
 #define TEXT	__attribute__((noinline, noclone, section(".text.family"), aligned(4096)))
 #define NEXT	__attribute__((noinline, noclone, section(".text.family")))
@@ -49,15 +51,25 @@ __asm__(".pushsection .text.family, \"ax\"\n"
 	".popsection\n");
 extern int short_in_child(void), short_in_parent(void);
 
+/* Calls that go through a pointer, or an import's slot, which is filled before we begin. */
+static __attribute__((noinline)) void pointed_at(void) { KEEP; }
+void (*child_pointer)(void) = pointed_at;
+void (*parent_pointer)(void) = pointed_at;
+
+static void call_pointer(void (*const volatile *pointer)(void))
+{
+	(*pointer)();
+}
+
 #define IN_CHILD	3	/* calls of each child */
 #define IN_IMAGE	5	/* and of "family child" */
-#define PAGE		4096
+#define PAGE		OWN_TEXT_PAGE
 #define STACK		65536
 
 extern char **environ;
 
 static uint8_t file_text[PAGE];
-static atomic_int *pristine;
+static atomic_int *pristine, *unset;
 static const char *end;
 static char *self;
 
@@ -66,6 +78,8 @@ static void child_calls(int nr)
 	for (int i = 0; i < nr; i++) {
 		in_child();
 		short_in_child();
+		call_pointer(&child_pointer);
+		getppid();
 	}
 }
 
@@ -81,6 +95,8 @@ static void child_main(void)
 		same &= text[i] == file_text[i];
 	if (same)
 		atomic_fetch_add(pristine, 1);
+	if (*(void (*const volatile *)(void))&child_pointer == pointed_at)
+		atomic_fetch_add(unset, 1);
 	if (!strcmp(end, "exec"))
 		execve(self, argv, environ);
 	if (!strcmp(end, "kill"))
@@ -161,7 +177,35 @@ static pid_t make_limited(void)
 	return fork();
 }
 
-static pid_t make(const char *kind)
+static pid_t make_taken(uint64_t flags)
+{
+	pid_t first = 1;
+	struct clone_args args = {
+		.flags = flags, .exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&first, .set_tid_size = 1,
+	};
+
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static pid_t make_dead(void)
+{
+	static bool dead;
+
+	if (!dead) {
+		pid_t first = unshare(CLONE_NEWPID) ? -1 : fork();
+
+		if (!first)
+			_exit(0);
+		if (waitpid(first, NULL, 0) != first)
+			return 0;
+		dead = true;
+	}
+	return fork();
+}
+
+/* Its frame is there while the child lives. */
+__attribute__((noinline, noclone)) pid_t make_child(const char *kind)
 {
 	pid_t child;
 
@@ -181,6 +225,12 @@ static pid_t make(const char *kind)
 		return make_clone(CLONE_SIGHAND);
 	if (!strcmp(kind, "limit"))
 		return make_limited();
+	if (!strcmp(kind, "taken"))
+		return make_taken(0);
+	if (!strcmp(kind, "vtaken"))
+		return make_taken(CLONE_VM | CLONE_VFORK);
+	if (!strcmp(kind, "dead"))
+		return make_dead();
 	child = strcmp(kind, "vfork") ? fork() : vfork();
 	if (!child)
 		child_main();
@@ -200,31 +250,6 @@ static void *bystand(void *calls)
 	return NULL;
 }
 
-/* The bytes of the file at the page of at_call(). */
-static int read_text(void)
-{
-	int fd = open("/proc/self/exe", O_RDONLY);
-	Elf64_Ehdr head;
-	uintptr_t base = 0, vaddr;
-	extern const char __ehdr_start[];
-
-	base = (uintptr_t)__ehdr_start;
-	vaddr = (uintptr_t)at_call - base;
-	if (fd < 0 || pread(fd, &head, sizeof(head), 0) != sizeof(head))
-		return -1;
-	for (int i = 0; i < head.e_phnum; i++) {
-		Elf64_Phdr load;
-
-		if (pread(fd, &load, sizeof(load), (off_t)(head.e_phoff + i * sizeof(load))) !=
-		    sizeof(load))
-			return -1;
-		if (load.p_type == PT_LOAD && vaddr - load.p_vaddr < load.p_filesz &&
-		    pread(fd, file_text, PAGE, (off_t)(vaddr - load.p_vaddr + load.p_offset)) > 0)
-			return close(fd);
-	}
-	return -1;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned long bystanders[8] = { 0 }, sum = 0;
@@ -235,13 +260,14 @@ int main(int argc, char **argv)
 		child_calls(IN_IMAGE);
 		return 0;
 	}
-	if (argc != 5 || read_text())
+	if (argc != 5 || own_text_read(at_call, file_text))
 		return 2;
 	self = realpath("/proc/self/exe", NULL);
 	end = argv[2];
 	threads = atoi(argv[3]);
 	nr = atoi(argv[4]);
 	pristine = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unset = pristine + 1;
 	if (pristine == MAP_FAILED || threads > 8)
 		return 2;
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -249,9 +275,11 @@ int main(int argc, char **argv)
 		pthread_create(&thread[i], NULL, bystand, &bystanders[i]);
 	for (int i = 0; i < nr; i++) {
 		at_call();
-		failed += make(argv[1]) < 0;
+		failed += make_child(argv[1]) < 0;
 		in_parent();
 		short_in_parent();
+		call_pointer(&parent_pointer);
+		getpgrp();
 		while (wait(NULL) > 0)
 			;
 	}
@@ -260,7 +288,7 @@ int main(int argc, char **argv)
 		pthread_join(thread[i], NULL);
 		sum += bystanders[i];
 	}
-	printf("{\"pid\": %d, \"bystander\": %lu, \"failed\": %d, \"pristine\": %d}\n", getpid(), sum,
-	       failed, *pristine);
+	printf("{\"pid\": %d, \"bystander\": %lu, \"failed\": %d, \"pristine\": %d, "
+	       "\"unset\": %d}\n", getpid(), sum, failed, *pristine, *unset);
 	return 0;
 }

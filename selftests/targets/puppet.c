@@ -4,7 +4,8 @@
  * with one: how often it called what, or what its text looks like to itself.
  *
  * Commands: call N | trap N | threads T N | text | fork N | forks F N |
- * nested N | tfork T N | vforks F N | tvfork T N | vnested N | spawns N | share N | import N |
+ * nested N | tfork T N | vforks F N | tvfork T N | vnested N | spawns N | share N |
+ * orphan FLAGS N | vhold T | vgo N | import N |
  * table N | callback N | pfork N | pointers | busy T | idle | open FILE NAME | close | lib N | guard |
  * far N | flip WORD VALUE | flop | protect | scribble | scribbled | attack | move |
  * unmap ADDR | child | reap | find WORD VALUE N | leave | exec | lock FLAGS | quit
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -332,6 +334,47 @@ static long vfork_threads(long threads, long nr)
 	return sum;
 }
 
+/* Many vfork children at once, that call when they are told to. */
+static pthread_t hold_thread[64];
+static long hold_nr;
+static atomic_long hold_begun, hold_calls;
+
+static void *thread_holds(void *unused)
+{
+	if (!vfork()) {
+		hold_begun++;
+		while (!hold_calls)
+			syscall(SYS_sched_yield);
+		call(probed_jump, 1, hold_calls);
+		call(probed_trap, 0, hold_calls);
+		_exit(0);
+	}
+	return unused;
+}
+
+static void command_vhold(long nr)
+{
+	for (hold_nr = 0; hold_nr < nr && hold_nr < 64; hold_nr++)
+		if (pthread_create(&hold_thread[hold_nr], NULL, thread_holds, NULL))
+			fail("pthread_create");
+	while (hold_begun < hold_nr)
+		sched_yield();
+	printf("%ld\n", hold_nr);
+}
+
+static void command_vgo(long calls)
+{
+	long good = 0;
+	int status;
+
+	hold_calls = calls;
+	for (long i = 0; i < hold_nr; i++)
+		pthread_join(hold_thread[i], NULL);
+	while (wait(&status) > 0)
+		good += status == 0;
+	printf("%ld\n", good);
+}
+
 /* A child of a child: after the inner one the outer still is one. */
 static long vfork_nested(long nr)
 {
@@ -370,6 +413,34 @@ static long call_shared(long nr)
 	call(probed_jump, 1, nr);
 	waitpid(pid, &status, 0);
 	return status ? -1 : 2 * nr;
+}
+
+/*
+ * A child in our memory that kills us, calls when we are gone, and answers in our place.
+ * FLAGS: of clone(2), beside CLONE_VM.
+ */
+static int orphan_calls(void *nr)
+{
+	pid_t parent = syscall(SYS_getppid);
+
+	syscall(SYS_kill, parent, SIGKILL);
+	while (syscall(SYS_getppid) == parent)
+		syscall(SYS_sched_yield);
+	call(probed_jump, 1, (long)nr);
+	call(probed_trap, 0, (long)nr);
+	syscall(SYS_write, 1, "orphan\n", 7);
+	syscall(SYS_exit_group, 0);
+	return 0;
+}
+
+static void command_orphan(long flags, long nr)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+
+	clone(orphan_calls, stack + sizeof(stack), CLONE_VM | flags | SIGCHLD, (void *)nr);
+	/* Who is not waited for by us has not killed us yet. */
+	for (;;)
+		pause();
 }
 
 static long spawn_many(long nr)
@@ -659,6 +730,12 @@ static bool obey(const char *line)
 		printf("%d\n", pointers_are_ours());
 	else if (sscanf(line, "share %ld", &n) == 1)
 		printf("%ld\n", call_shared(n));
+	else if (sscanf(line, "vhold %ld", &n) == 1)
+		command_vhold(n);
+	else if (sscanf(line, "vgo %ld", &n) == 1)
+		command_vgo(n);
+	else if (sscanf(line, "orphan %lx %ld", &m, &n) == 2)
+		command_orphan(m, n);
 	else if (sscanf(line, "spawns %ld", &n) == 1)
 		printf("%ld\n", spawn_many(n));
 	else if (sscanf(line, "fork %ld", &n) == 1)

@@ -51,16 +51,19 @@ struct instr_watch {
 
 static struct entry *entry_find(struct instr_watch *watch, const struct instr_message *msg)
 {
-	struct entry *entry, *found = NULL;
+	struct entry *entry, *last = NULL;
 
 	cds_list_for_each_entry(entry, &watch->entries, node) {
 		if (msg->space_id && entry->process.space_id == msg->space_id)
 			return entry;
 		/* The last one is the image that it runs now. */
 		if (entry->process.pid == msg->pid)
-			found = entry;
+			last = entry;
 	}
-	return msg->space_id ? NULL : found;
+	/* What has ended is another process, which had the same pid. */
+	if (msg->space_id || !last || last->process.state == INSTR_PROCESS_ENDED)
+		return NULL;
+	return last;
 }
 
 static struct entry *entry_add(struct instr_watch *watch, const struct instr_message *msg)
