@@ -93,7 +93,8 @@ static int check(const struct request *request)
 		return usage_error("-p PID and a CMD: choose one");
 	if (request->goal.way && request->goal.measure == INSTR_CALLS)
 		return usage_error("--exit: only with --time or --exits");
-	if ((request->flags & INSTR_ATTACH_FOLLOW_EXEC) && !(request->flags & INSTR_ATTACH_FOLLOW))
+	if (!request->scope.all && (request->flags & INSTR_ATTACH_FOLLOW_EXEC) &&
+	    !(request->flags & INSTR_ATTACH_FOLLOW))
 		return usage_error("--follow-exec: only with --children=follow");
 	return check_scope(request);
 }
