@@ -171,7 +171,7 @@ static int print_report(const struct stat_options *options, const struct report 
 struct collection {
 	struct result *result;
 	struct count *count;
-	const struct targets *targets;
+	struct targets *targets;
 	struct metrics metrics;
 	int code;
 	struct instr_err err;
@@ -187,6 +187,7 @@ static bool on_gone(void *arg)
 				      &collection->err);
 	if (code < 0)
 		collection->code = code;
+	targets_say_replaced(collection->targets);
 	return code > 0;
 }
 
@@ -233,7 +234,7 @@ static void read_rest(struct collection *collection)
 
 /* The program that we started goes on when counting stops before it. */
 static int finish(struct count *count, const struct stat_options *options,
-		  const struct targets *targets, FILE *out, int *program)
+		  struct targets *targets, FILE *out, int *program)
 {
 	struct report report = {
 		.targets = targets,

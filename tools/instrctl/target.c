@@ -318,21 +318,22 @@ int targets_create(struct subject *subject, const struct patterns *patterns,
 }
 
 /* What is found by a process is what that has. */
-static void say_replaced(const struct target *target)
+static void say_replaced(struct target *target)
 {
 	struct stat now, then;
 	bool there = !stat(target->path, &now);
 
-	if (target->hidden || !strncmp(target->path, "/proc/", 6) ||
+	if (target->hidden || target->replaced || !strncmp(target->path, "/proc/", 6) ||
 	    fstat(instr_file_fd(target->file), &then) ||
 	    (there && now.st_dev == then.st_dev && now.st_ino == then.st_ino))
 		return;
+	target->replaced = true;
 	say(SAY_NOTE, "%s: was %s meanwhile", target->name, there ? "replaced" : "removed");
 	say_hint(SAY_NOTE, "what was counted is of the old file; programs that began later have %s",
 		 there ? "the new one" : "none");
 }
 
-void targets_say_replaced(const struct targets *targets)
+void targets_say_replaced(struct targets *targets)
 {
 	for (size_t i = 0; i < targets->nr; i++)
 		say_replaced(&targets->target[i]);

@@ -42,6 +42,7 @@ struct target {
 	uint32_t overlay_id[ALTERNATIVES_MAX];
 	/* Of no interest but for what unwinds stacks, where functions are timed. */
 	bool hidden;
+	bool replaced;		/* that was said */
 	bool planned;		/* it has a plan, or had one that there was no room for */
 };
 
@@ -75,8 +76,8 @@ void targets_leave_out(struct targets *targets, struct target *target);
  */
 int targets_check_slots(const struct targets *targets, const struct subject *subject,
 			struct instr_err *err);
-/* Says which of the files are not what their names stand for any more. */
-void targets_say_replaced(const struct targets *targets);
+/* Says which of the files are not what their names stand for any more, of each once. */
+void targets_say_replaced(struct targets *targets);
 void targets_destroy(struct targets *targets);
 
 static inline const struct instr_plan_site *target_site(const struct target *target, size_t i)

@@ -74,7 +74,7 @@
  * @out_spaces: live spaces
  * @out_views: live views
  * @out_pages: patched pages held
- * @out_pinned: data pages pinned in processes
+ * @out_pinned: pages that are pinned in processes, or kept of some that have ended
  * @out_tsc_khz: ticks of the time stamp counter in a millisecond; 0: what measures
  *	times can't work here (the counter is not stable, or the processor lets programs
  *	not read their FS base), and overlays with times are refused
