@@ -16,6 +16,7 @@
 #include <linux/ptrace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/tracepoint.h>
 #include <linux/uaccess.h>
 #include <asm/fsgsbase.h>
@@ -221,26 +222,24 @@ static void hook_vfork_begin(struct instr_space *space, struct task_struct *chil
 }
 
 /*
- * Is the system call that is under way one that makes children? *flags: those of clone(2)
- * that it was asked for. Whoever changes them meanwhile deceives nobody else.
+ * Flags of clone(2) that the system call was asked for that is under way, and made a child.
+ * Whoever changes them meanwhile deceives nobody else. Where they can't be read now, as their
+ * page is being moved, a child that @shares the address space is taken for a vfork child.
  */
-static bool fork_asked(u64 *flags)
+static u64 fork_asked(bool shares)
 {
 	struct pt_regs *regs = task_pt_regs(current);
 	bool ia32 = in_ia32_syscall();
 	unsigned long arg = ia32 ? (u32)regs->bx : regs->di;
 	int nr = regs->orig_ax & ~__X32_SYSCALL_BIT;
+	u64 flags;
 
-	*flags = CLONE_VM | CLONE_VFORK;
-	if (nr == (ia32 ? __NR_ia32_fork : __NR_fork))
-		*flags = 0;
-	else if (nr == (ia32 ? __NR_ia32_clone : __NR_clone))
-		*flags = arg;
-	else if (nr == (ia32 ? __NR_ia32_clone3 : __NR_clone3))
-		copy_from_user_nofault(flags, (void __user *)arg, sizeof(*flags));
-	else
-		return nr == (ia32 ? __NR_ia32_vfork : __NR_vfork);
-	return true;
+	if (nr == (ia32 ? __NR_ia32_clone : __NR_clone))
+		return arg;
+	if (nr == (ia32 ? __NR_ia32_clone3 : __NR_clone3) &&
+	    !copy_from_user_nofault(&flags, (void __user *)arg, sizeof(flags)))
+		return flags;
+	return shares ? CLONE_VFORK : 0;
 }
 
 static u32 fork_told(u64 flags)
@@ -284,12 +283,12 @@ static void hook_fork(struct instr_space *space, void *data)
 static void on_fork(void *data, struct task_struct *parent, struct task_struct *child)
 {
 	struct hook_fork fork = { .child = child };
+	bool shares = child->mm == parent->mm;
 
 	if (!parent->mm || (child->flags & PF_KTHREAD))
 		return;
-	fork_asked(&fork.flags);
-	fork.flags &= ~(u64)CLONE_VM;
-	if (child->mm == parent->mm)
+	fork.flags = fork_asked(shares) & ~(u64)CLONE_VM;
+	if (shares)
 		fork.flags |= CLONE_VM;
 	if (child->signal != parent->signal)
 		instr_session_on_fork(child, fork_told(fork.flags));
@@ -300,9 +299,13 @@ static void on_fork(void *data, struct task_struct *parent, struct task_struct *
 
 /* ---- children that do not come to be --------------------------------------------------------- */
 
+/* copy_process(pid, trace, node, args) */
 static int on_copy(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	return !current->mm || (current->flags & PF_KTHREAD) ||
+	const struct kernel_clone_args *args = (void *)regs_get_kernel_argument(regs, 3);
+
+	*(u64 *)instance->data = args->flags;
+	return !current->mm || (current->flags & PF_KTHREAD) || (args->flags & CLONE_THREAD) ||
 	       !instr_session_knows(task_tgid(current));
 }
 NOKPROBE_SYMBOL(on_copy);
@@ -316,10 +319,9 @@ static bool fork_is_put_off(long err)
 static int on_copied(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	long err = PTR_ERR_OR_ZERO((void *)regs_return_value(regs));
-	u64 flags;
 
-	if (err && !fork_is_put_off(err) && fork_asked(&flags) && !(flags & CLONE_THREAD))
-		instr_session_on_fork_failed(fork_told(flags), -err);
+	if (err && !fork_is_put_off(err))
+		instr_session_on_fork_failed(fork_told(*(u64 *)instance->data), -err);
 	return 0;
 }
 NOKPROBE_SYMBOL(on_copied);
@@ -331,6 +333,7 @@ static struct kretprobe hook_copy = {
 	.kp.symbol_name = "copy_process",
 	.entry_handler = on_copy,
 	.handler = on_copied,
+	.data_size = sizeof(u64),
 	.maxactive = COPIES_MAX,
 };
 static bool hook_copy_on;
