@@ -60,7 +60,7 @@ static int session_scan(struct instr_session *session, struct task_struct *task)
 
 /* Processes: each by a thread, with a reference. */
 struct attach_crowd {
-	u32 nr, room;
+	u32 nr;
 	struct task_struct **task;
 };
 
@@ -99,15 +99,15 @@ static struct task_struct *process_thread(struct task_struct *process)
 static int crowd_fill(struct attach_crowd *crowd)
 {
 	struct task_struct *process, *thread;
+	u32 room = count_processes();
 
 	crowd->nr = 0;
-	crowd->room = count_processes();
-	crowd->task = kvmalloc_array(crowd->room, sizeof(*crowd->task), GFP_KERNEL);
+	crowd->task = kvmalloc_array(room, sizeof(*crowd->task), GFP_KERNEL);
 	if (!crowd->task)
 		return -ENOMEM;
 	rcu_read_lock();
 	for_each_process(process) {
-		if (crowd->nr == crowd->room)
+		if (crowd->nr == room)
 			break;
 		thread = process_thread(process);
 		if (thread)

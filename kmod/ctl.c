@@ -17,12 +17,12 @@
 
 #include "attach.h"
 #include "hook.h"
+#include "keep.h"
 #include "live.h"
 #include "overlay.h"
 #include "pointer.h"
 #include "request.h"
 #include "session.h"
-#include "keep.h"
 #include "view.h"
 
 static int ctl_info(struct instr_session *session, void *data)

@@ -301,13 +301,13 @@ static int region_read(struct instr_space *space, struct keep_region region, u64
 }
 
 int instr_keep_read_times(struct instr_space *space, struct instr_slab *slab, u64 offset,
-		     u64 len, u8 __user *to)
+			  u64 len, u8 __user *to)
 {
 	return region_read(space, region_of_times(slab), offset, len, to);
 }
 
 int instr_keep_read_frames(struct instr_space *space, u64 offset, u64 len,
-			    u8 __user *to)
+			   u8 __user *to)
 {
 	return region_read(space, region_of_frames(space), offset, len, to);
 }

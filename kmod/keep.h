@@ -52,10 +52,10 @@ int instr_keep_add_counters(struct instr_space *space, const struct instr_overla
 			    u64 offset, u64 nr, u64 *sums);
 /* Copies times of @slab to user space, from @offset on. */
 int instr_keep_read_times(struct instr_space *space, struct instr_slab *slab, u64 offset,
-		     u64 len, u8 __user *to);
+			  u64 len, u8 __user *to);
 /* The same of frames. */
 int instr_keep_read_frames(struct instr_space *space, u64 offset, u64 len,
-			    u8 __user *to);
+			   u8 __user *to);
 /* Bytes of memory that times and frames take. Under the session's lock. */
 u64 instr_keep_memory(struct instr_space *space);
 /* What @space's frames say of unwinding; zeros if it has none. Under the session's lock. */

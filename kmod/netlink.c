@@ -14,10 +14,10 @@
 
 #include "edition.h"
 #include "event.h"
+#include "keep.h"
 #include "overlay.h"
 #include "session.h"
 #include "space.h"
-#include "keep.h"
 
 static struct genl_family netlink_family;
 

@@ -16,11 +16,11 @@
 
 #include "check.h"
 #include "edition.h"
+#include "keep.h"
 #include "overlay.h"
 #include "pointer.h"
 #include "session.h"
 #include "space.h"
-#include "keep.h"
 
 /* ---- overlays -------------------------------------------------------------------- */
 

@@ -57,22 +57,6 @@ bool board_has(const struct board *board, enum board_key key)
 
 /* ---- the beginning, and the end ---------------------------------------------------- */
 
-static void *allocate(size_t nr, size_t size)
-{
-	void *memory = calloc(nr ?: 1, size);
-
-	if (!memory)
-		out_of_memory();
-	return memory;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 /* As in the table of stat: with the file where there are several. */
 static char *name_of(const struct targets *targets, const struct target *target, size_t i)
 {
@@ -80,7 +64,7 @@ static char *name_of(const struct targets *targets, const struct target *target,
 	struct instr_place_info place = target_place(target, i);
 	char text[NAME_LEN], *name;
 
-	if (asprintf(&name, "%s%s%s", named ? base_name(target->name) : "", named ? ":" : "",
+	if (asprintf(&name, "%s%s%s", named ? target_base_name(target) : "", named ? ":" : "",
 		     instr_place_name(&place, text, sizeof(text))) < 0)
 		out_of_memory();
 	return name;

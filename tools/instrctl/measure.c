@@ -35,15 +35,6 @@ struct measure {
 	uint32_t *record;	/* the same */
 };
 
-static void *allocate(size_t nr, size_t size)
-{
-	void *memory = calloc(nr ?: 1, size);
-
-	if (!memory)
-		out_of_memory();
-	return memory;
-}
-
 static uint8_t *map_sparse(size_t len)
 {
 	void *memory = mmap(NULL, len, PROT_READ | PROT_WRITE,

@@ -36,15 +36,6 @@ struct builder {
 	size_t nr_pointers;
 };
 
-static void *allocate(size_t nr, size_t size)
-{
-	void *memory = calloc(nr ?: 1, size);
-
-	if (!memory)
-		out_of_memory();
-	return memory;
-}
-
 /* Pointers to the elements of an array. */
 static void *pointers_to(struct builder *builder, void *array, size_t nr, size_t size)
 {

@@ -26,15 +26,6 @@ struct profile {
 	size_t *function_of;	/* by number of a site: + 1; 0: it was not called */
 };
 
-static void *allocate(size_t nr, size_t size)
-{
-	void *memory = calloc(nr ?: 1, size);
-
-	if (!memory)
-		out_of_memory();
-	return memory;
-}
-
 /* ---- what was called ----------------------------------------------------------- */
 
 static void mark_called(struct profile *profile)

@@ -62,15 +62,6 @@ struct prometheus {
 	uint8_t bound_of[INSTR_BUCKETS];
 };
 
-static void *allocate(size_t nr, size_t size)
-{
-	void *memory = calloc(nr ?: 1, size);
-
-	if (!memory)
-		out_of_memory();
-	return memory;
-}
-
 /* ---- labels ------------------------------------------------------------------ */
 
 static char *escape(const char *bytes)

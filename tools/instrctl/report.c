@@ -53,13 +53,6 @@ static size_t count_refused(const struct target *target)
 
 /* ---- text ------------------------------------------------------------------ */
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 /* In threes on a terminal, as they are for people only there. */
 static void add_calls(struct instr_table *table, uint64_t calls, bool grouped)
 {
@@ -117,7 +110,7 @@ static void add_row(const struct report *report, const struct row *row,
 		add_calls(table, returns_of(row), grouped);
 	if (targets->goal.measure == INSTR_TIMES)
 		latency_cells(table, row->times, report->result->tsc_khz);
-	instr_table_cell(table, "%s%s%s", named ? base_name(row->target->name) : "",
+	instr_table_cell(table, "%s%s%s", named ? target_base_name(row->target) : "",
 			 named ? ":" : "", instr_place_name(&row->place, name, sizeof(name)));
 	if (row->space)
 		instr_table_cell(table, "%d %s", row->space->pid, row->space->comm);

@@ -75,3 +75,12 @@ void out_of_memory(void)
 	say(SAY_ERROR, "out of memory");
 	exit(EXIT_NO);
 }
+
+void *allocate(size_t nr, size_t size)
+{
+	void *memory = calloc(nr ?: 1, size);
+
+	if (!memory)
+		out_of_memory();
+	return memory;
+}

@@ -22,6 +22,8 @@ void say_hint(int level, const char *fmt, ...) __attribute__((format(printf, 2, 
 /* Says an error and its hint, and returns @status. */
 int say_error(const struct instr_err *err, int status);
 void out_of_memory(void) __attribute__((noreturn));
+/* Zeros, also where @nr is 0: freed by the caller. Without memory it does not return. */
+void *allocate(size_t nr, size_t size);
 
 enum { SAY_ERROR = -1, SAY_NOTE, SAY_MORE };
 

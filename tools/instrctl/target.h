@@ -5,6 +5,7 @@
 #ifndef INSTRCTL_TARGET_H
 #define INSTRCTL_TARGET_H
 
+#include <string.h>
 #include <sys/types.h>
 
 #include "cmd.h"
@@ -79,6 +80,14 @@ int targets_check_slots(const struct targets *targets, const struct subject *sub
 /* Says which of the files are not what their names stand for any more, of each once. */
 void targets_say_replaced(struct targets *targets);
 void targets_destroy(struct targets *targets);
+
+/* Its name without folders. */
+static inline const char *target_base_name(const struct target *target)
+{
+	const char *slash = strrchr(target->name, '/');
+
+	return slash && slash[1] ? slash + 1 : target->name;
+}
 
 static inline const struct instr_plan_site *target_site(const struct target *target, size_t i)
 {

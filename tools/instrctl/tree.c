@@ -14,15 +14,6 @@ struct tree {
 	unsigned int *depth;
 };
 
-static void *allocate(size_t nr, size_t size)
-{
-	void *memory = calloc(nr ?: 1, size);
-
-	if (!memory)
-		out_of_memory();
-	return memory;
-}
-
 /* They are listed in the order in which they were made: a parent that lives comes first. */
 static bool is_child(const struct tree *tree, size_t child, size_t parent)
 {
