@@ -6,12 +6,90 @@
 
 #include "gate.h"
 
+#include <linux/minmax.h>
+#include <linux/rculist.h>
 #include <linux/string.h>
 #include <asm/cpufeature.h>
 
+#include "overlay.h"
 #include "space.h"
 
 #define VFORK_NONE	1	/* an FS base that no thread has */
+
+/*
+ * What is to be said in a slab that was told nothing. A thread alone counts; where frames are
+ * must be known.
+ */
+static bool gate_says_nothing(const struct instr_space *space)
+{
+	return space->control.gate == INSTR_GATE_SOLO && !space->frames_shown;
+}
+
+bool instr_gate_is_untold(struct instr_space *space)
+{
+	struct instr_slab *slab;
+	bool untold = false;
+
+	spin_lock(&space->lock);
+	if (!gate_says_nothing(space))
+		list_for_each_entry(slab, &space->slabs, node)
+			untold |= !slab->control;
+	spin_unlock(&space->lock);
+	return untold;
+}
+
+/* Somebody else may have been faster. */
+static void slab_begin(struct instr_space *space, struct instr_slab *slab, struct page *page)
+{
+	spin_lock(&space->lock);
+	if (!slab->control) {
+		instr_slab_control(page, &space->control);
+		if (space->frames_shown)
+			instr_slab_frames(page, space->control.frames);
+		swap(slab->control, page);
+	}
+	spin_unlock(&space->lock);
+	if (page)
+		instr_slab_unpin(page);
+}
+
+int instr_gate_tell(struct instr_space *space)
+{
+	struct instr_slab *slab;
+	struct page *page;
+	int err;
+
+	if (!instr_gate_is_untold(space))
+		return 0;
+	list_for_each_entry_rcu(slab, &space->slabs, node, true) {
+		if (READ_ONCE(slab->control))
+			continue;
+		err = instr_slab_pin(slab->overlay->code, slab->base, &page);
+		if (err)
+			return err;
+		slab_begin(space, slab, page);
+	}
+	return 0;
+}
+
+static void gate_set_control(struct instr_space *space)
+{
+	struct instr_slab *slab;
+
+	list_for_each_entry(slab, &space->slabs, node)
+		if (slab->control)
+			instr_slab_control(slab->control, &space->control);
+}
+
+static void gate_write_frames(struct instr_space *space, u64 frames)
+{
+	struct instr_slab *slab;
+
+	space->control.frames = frames;
+	list_for_each_entry(slab, &space->slabs, node)
+		if (slab->control)
+			instr_slab_frames(slab->control, frames);
+}
 
 /*
  * One word says both where frames are and that the gate is open. Only whoever shows them
@@ -20,19 +98,13 @@
 static void gate_set_frames(struct instr_space *space)
 {
 	bool open = space->control.gate <= INSTR_GATE_MANY;
-	struct instr_slab *slab;
 
-	if (!space->frames_shown)
-		return;
-	space->control.frames = space->frames_shown | (open ? INSTR_FRAMES_OPEN : 0);
-	list_for_each_entry(slab, &space->slabs, node)
-		instr_data_frames(&slab->data, space->control.frames);
+	if (space->frames_shown)
+		gate_write_frames(space, space->frames_shown | (open ? INSTR_FRAMES_OPEN : 0));
 }
 
 static void gate_set(struct instr_space *space)
 {
-	struct instr_slab *slab;
-
 	lockdep_assert_held(&space->lock);
 	if (!space->vforks) {
 		memset(space->control.vfork, 0, sizeof(space->control.vfork));
@@ -43,8 +115,7 @@ static void gate_set(struct instr_space *space)
 	} else if (space->control.gate != INSTR_GATE_SHUT) {
 		space->control.gate = INSTR_GATE_VFORK;
 	}
-	list_for_each_entry(slab, &space->slabs, node)
-		instr_data_control(&slab->data, &space->control);
+	gate_set_control(space);
 	gate_set_frames(space);
 }
 
@@ -58,14 +129,10 @@ void instr_gate_show_frames(struct instr_space *space)
 
 void instr_gate_hide_frames(struct instr_space *space)
 {
-	struct instr_slab *slab;
-
 	spin_lock(&space->lock);
 	if (space->frames_shown)
-		list_for_each_entry(slab, &space->slabs, node)
-			instr_data_frames(&slab->data, 0);
+		gate_write_frames(space, 0);
 	space->frames_shown = 0;
-	space->control.frames = 0;
 	spin_unlock(&space->lock);
 }
 

@@ -7,6 +7,17 @@
 struct instr_space;
 
 /*
+ * What is said below is told to the code of slabs at once where they have a page for it. As
+ * long as nothing has been said but what zeros mean they need none, and in most processes
+ * they never do. Otherwise who is about to run in the space makes it, before it does.
+ */
+
+/* Has a slab no page for what is to be said? Atomic. */
+bool instr_gate_is_untold(struct instr_space *space);
+/* It has, if anything is. In the space's address space, which is current->mm. May sleep. */
+int instr_gate_tell(struct instr_space *space);
+
+/*
  * A thread with this FS base has a vfork child, and has none any more. Atomic.
  * Once for each child.
  */

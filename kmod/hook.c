@@ -25,13 +25,14 @@
 
 #include "attach.h"
 #include "child.h"
-#include "exact.h"
 #include "fault.h"
 #include "gate.h"
 #include "overlay.h"
 #include "session.h"
 #include "space.h"
+#include "tell.h"
 #include "thread.h"
+#include "vfork.h"
 #include "view.h"
 #include "work.h"
 
@@ -162,11 +163,11 @@ static int on_child(struct kprobe *probe, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(on_child);
 
-/* ---- vfork parents: what waits for a vfork child passes cgroup_enter_frozen() first ------- */
+/* ---- vfork parents: the wait for a child is between cgroup_enter_frozen() and _leave_ ------ */
 
 /*
  * A debugger's stop, which a fork may have, does what is queued by then: so what is to be done
- * behind the wait is queued in that stop, or in the wait.
+ * behind the wait is queued in that stop, or in the wait; behind it, if it was noted meanwhile.
  */
 static int on_wait(struct kprobe *probe, struct pt_regs *regs)
 {
@@ -176,50 +177,6 @@ static int on_wait(struct kprobe *probe, struct pt_regs *regs)
 NOKPROBE_SYMBOL(on_wait);
 
 /* ---- forks --------------------------------------------------------------------------------- */
-
-/* A parent that is killed does not wait: its child goes on in what was its memory. */
-static bool hook_vfork_is_left(const struct instr_work *work)
-{
-	return (fatal_signal_pending(current) || (current->flags & PF_EXITING)) &&
-	       READ_ONCE(work->task->mm) == work->space->mm;
-}
-
-/* A child in its parent's address space has ended, or executes another image. */
-static void hook_vfork(struct instr_work *work)
-{
-	if (!hook_vfork_is_left(work))
-		instr_gate_vfork_end(work->space, work->fs_base);
-	if (work->exact)
-		instr_exact_end(work->exact);
-	put_task_struct(work->task);
-	instr_space_put(work->space);
-}
-
-/*
- * A child in its parent's address space, which has not run yet. The parent's next
- * way to user mode is behind its wait for the child.
- */
-static void hook_vfork_begin(struct instr_space *space, struct task_struct *child)
-{
-	struct instr_work what = {
-		.fn = hook_vfork, .space = space, .task = child,
-		.due = current, .fs_base = child->thread.fsbase,
-	};
-	struct instr_work *work;
-
-	if (!instr_space_tryget(space))
-		return;
-	work = instr_work_make(&what);
-	/* Without it nobody would say when the child is gone. */
-	if (!work) {
-		instr_space_put(space);
-		return;
-	}
-	get_task_struct(child);
-	work->exact = instr_exact_begin(space, child);
-	instr_gate_vfork_begin(space, work->fs_base);
-	instr_child_note(work);
-}
 
 /*
  * Flags of clone(2) that the system call was asked for that is under way, and made a child.
@@ -258,10 +215,13 @@ struct hook_fork {
  */
 static void hook_share(struct instr_space *space, const struct hook_fork *fork)
 {
-	if (fork->child->signal != current->signal && (fork->flags & CLONE_VFORK))
-		hook_vfork_begin(space, fork->child);
-	else
+	if (fork->child->signal != current->signal && (fork->flags & CLONE_VFORK)) {
+		instr_vfork_begin(space, fork->child);
+	} else {
 		instr_gate_set_many(space);
+		instr_tell(space, current);
+		instr_tell(space, fork->child);
+	}
 	instr_thread_birth(space, fork->child);
 }
 
@@ -377,6 +337,7 @@ static void on_signal(void *data, int sig, struct kernel_siginfo *info,
 static void on_exit(void *data, struct task_struct *task)
 {
 	instr_thread_exit(task);
+	instr_child_due();
 	if (!atomic_read(&task->signal->live))
 		instr_session_on_exit(task);
 }
@@ -416,6 +377,7 @@ static struct hook_probe hook_probes[] = {
 	{ .kp = { .symbol_name = "__ptrace_link", .pre_handler = on_trace } },
 	{ .kp = { .symbol_name = "calculate_sigpending", .pre_handler = on_child } },
 	{ .kp = { .symbol_name = "cgroup_enter_frozen", .pre_handler = on_wait } },
+	{ .kp = { .symbol_name = "cgroup_leave_frozen", .pre_handler = on_wait } },
 	{ .kp = { .symbol_name = "set_swbp", .pre_handler = on_swbp,
 		  .post_handler = after_swbp } },
 };

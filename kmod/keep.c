@@ -2,7 +2,7 @@
 /*
  * What a slab's code writes down, page by page as it needs them: counters, times, frames.
  *
- * They are not pinned, but for the control block's page. While the address space lives its
+ * They are not pinned, but for a control block that says something. While the address space lives its
  * pages are looked up when they are read; those that were never written to have no memory,
  * and get none by that. At its end, before they would be unmapped, a notifier takes
  * references on those that are there, and the slab keeps them.
@@ -56,13 +56,12 @@ struct keep_region {
 	struct xarray *kept;
 };
 
-/* Behind the page that is pinned. */
 static struct keep_region region_of_counters(struct instr_slab *slab)
 {
 	const struct instr_code *code = slab->overlay->code;
 
-	return (struct keep_region){ code->ro, instr_slab_data(code, slab->base) + PAGE_SIZE,
-				     code->data_len - PAGE_SIZE, &slab->counters };
+	return (struct keep_region){ code->ro, instr_slab_data(code, slab->base),
+				     code->data_len, &slab->counters };
 }
 
 static struct keep_region region_of_times(struct instr_slab *slab)
@@ -320,29 +319,15 @@ static void page_add(const struct page *page, u64 offset, u64 nr, u64 *sums)
 		*sums++ += READ_ONCE(*counter++);
 }
 
-/* The page at @offset in the data of @slab, as region_page() gives it. */
-static struct page *slab_data_page(struct mm_struct *mm, struct instr_slab *slab, u64 offset,
-				   u64 *next)
-{
-	const struct keep_region region = region_of_counters(slab);
-	struct page *page;
-
-	*next = PAGE_SIZE;
-	if (offset < PAGE_SIZE)
-		return instr_data_page(&slab->data);
-	page = region_page(mm, &region, offset - PAGE_SIZE, next);
-	*next += PAGE_SIZE;
-	return page;
-}
-
 /* @mm as region_copy() has it. */
 static void slab_add(struct mm_struct *mm, struct instr_slab *slab, u64 offset, u64 nr,
 		     u64 *sums)
 {
-	u64 end = min(offset + nr * sizeof(*sums), slab->overlay->code->data_len), next;
+	const struct keep_region region = region_of_counters(slab);
+	u64 end = min(offset + nr * sizeof(*sums), region.len), next;
 
 	for (; offset < end; offset = next) {
-		struct page *page = slab_data_page(mm, slab, offset, &next);
+		struct page *page = region_page(mm, &region, offset, &next);
 
 		next = min(next, end);
 		if (page) {
@@ -432,7 +417,7 @@ u64 instr_keep_memory(struct instr_space *space)
 	pages = region_pages(mm, &region);
 	list_for_each_entry(slab, &space->slabs, node) {
 		region = region_of_counters(slab);
-		pages += 1 + region_pages(mm, &region);
+		pages += region_pages(mm, &region);
 		region = region_of_times(slab);
 		pages += region_pages(mm, &region);
 	}

@@ -65,8 +65,8 @@ struct page *instr_page_get(struct mm_struct *mm, const struct file *file,
 	rcu_read_unlock();
 	if (!there || get_user_pages_remote(mm, vaddr, 1, FOLL_FORCE, &page, NULL) != 1)
 		return NULL;
-	/* That of all zeros, or a bad one. */
-	if (!PageReserved(page) && !PageHWPoison(page))
+	/* Others are all zeros, of nobody or of the file; or it went bad. */
+	if (PageAnon(page) && !PageHWPoison(page))
 		return page;
 	put_page(page);
 	return NULL;

@@ -10,9 +10,9 @@ struct mm_struct;
 struct page;
 
 /*
- * The page at @vaddr of a mapping of @file, with a reference, or NULL; *next: where the next
- * may be. One that was swapped out, or is being moved, comes back; none gets there that was
- * not. mmap_lock is held.
+ * The page at @vaddr of a private mapping of @file, with a reference, or NULL: nothing was
+ * written there; *next: where the next may be. One that was swapped out, or is being moved,
+ * comes back; none gets there that was not. mmap_lock is held.
  */
 struct page *instr_page_get(struct mm_struct *mm, const struct file *file,
 			    unsigned long vaddr, unsigned long *next);

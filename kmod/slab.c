@@ -427,22 +427,6 @@ static int data_set_wipe(struct instr_code *code, unsigned long base,
 	return vma ? 0 : -EFAULT;
 }
 
-static int data_pin(struct instr_code *code, unsigned long base,
-		    struct instr_data *data)
-{
-	int pinned;
-
-	/* They can't be reclaimed: processes must not be able to fill memory. */
-	if (atomic64_read(&instr_live.pinned) >= totalram_pages() / 4)
-		return -ENOMEM;
-	pinned = pin_user_pages_fast(instr_slab_data(code, base), 1,
-				     FOLL_WRITE | FOLL_LONGTERM, &data->page);
-	if (pinned != 1)
-		return pinned ?: -EFAULT;
-	atomic64_inc(&instr_live.pinned);
-	return 0;
-}
-
 static bool ranges_meet(unsigned long a, unsigned long a_end, unsigned long b,
 			unsigned long b_end)
 {
@@ -517,8 +501,7 @@ static int slab_map_part(struct instr_code *code, unsigned long base,
 	return err;
 }
 
-int instr_slab_map(struct instr_code *code, unsigned long base,
-		   struct instr_data *data)
+int instr_slab_map(struct instr_code *code, unsigned long base)
 {
 	int part, err = 0;
 
@@ -531,8 +514,6 @@ int instr_slab_map(struct instr_code *code, unsigned long base,
 		if (err)
 			break;
 	}
-	if (!err)
-		err = data_pin(code, base, data);
 	if (!err)
 		return 0;
 	/* Those that we have mapped; nothing has been served yet that leads here. */
@@ -572,43 +553,53 @@ static void data_clear(struct instr_code *code, unsigned long base)
 
 		if (!page)
 			continue;
-		/* Others are the file's, and zero. */
-		if (PageAnon(page))
-			clear_page(page_address(page));
+		clear_page(page_address(page));
 		put_page(page);
 	}
 	mmap_read_unlock(mm);
 }
 
-int instr_slab_adopt(struct instr_code *code, unsigned long base,
-		     struct instr_data *data)
+int instr_slab_adopt(struct instr_code *code, unsigned long base)
 {
 	int err = data_set_wipe(code, base, SLAB_DATA);
 
 	if (!err)
 		err = times_replace(code, base);
 	if (!err)
-		err = data_pin(code, base, data);
-	if (!err)
 		data_clear(code, base);
 	return err;
 }
 
-struct page *instr_data_page(const struct instr_data *data)
+/* ---- the control block ------------------------------------------------------- */
+
+int instr_slab_pin(struct instr_code *code, unsigned long base, struct page **page)
 {
-	if (PageHWPoison(data->page))
-		return NULL;
-	get_page(data->page);
-	return data->page;
+	int pinned;
+
+	/* They can't be reclaimed: processes must not be able to fill memory. */
+	if (atomic64_read(&instr_live.pinned) >= totalram_pages() / 4)
+		return -ENOMEM;
+	pinned = pin_user_pages_fast(instr_slab_data(code, base), 1,
+				     FOLL_WRITE | FOLL_LONGTERM, page);
+	if (pinned != 1)
+		return pinned ?: -EFAULT;
+	atomic64_inc(&instr_live.pinned);
+	return 0;
+}
+
+void instr_slab_unpin(struct page *page)
+{
+	unpin_user_pages_dirty_lock(&page, 1, true);
+	atomic64_dec(&instr_live.pinned);
 }
 
 /*
  * Word by word, the gate last: the process reads it meanwhile. Its threads that
  * are looked for here are asleep, or have not run yet.
  */
-void instr_data_control(struct instr_data *data, const struct instr_control *control)
+void instr_slab_control(struct page *page, const struct instr_control *control)
 {
-	struct instr_control *to = page_address(data->page);
+	struct instr_control *to = page_address(page);
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(to->vfork); i++)
@@ -618,17 +609,11 @@ void instr_data_control(struct instr_data *data, const struct instr_control *con
 	WRITE_ONCE(to->gate, control->gate);
 }
 
-void instr_data_frames(struct instr_data *data, u64 frames)
+void instr_slab_frames(struct page *page, u64 frames)
 {
-	struct instr_control *to = page_address(data->page);
+	struct instr_control *to = page_address(page);
 
 	/* It says that one need not look at the gate. */
 	smp_wmb();
 	WRITE_ONCE(to->frames, frames);
-}
-
-void instr_data_unpin(struct instr_data *data)
-{
-	unpin_user_pages_dirty_lock(&data->page, 1, true);
-	atomic64_dec(&instr_live.pinned);
 }

@@ -75,14 +75,6 @@ int instr_code_append(struct instr_code *code, u64 offset, const u8 *bytes, size
 int instr_code_read(struct instr_code *code, u64 offset, u8 __user *to, size_t len);
 
 /**
- * struct instr_data - the control block of one mapped slab
- * @page: pinned, so that it can be written to from anywhere; the first counters are in it, too
- */
-struct instr_data {
-	struct page *page;
-};
-
-/**
  * instr_slab_map - map code, data and annex in current->mm
  * @base: what their positions are relative to
  *
@@ -90,14 +82,12 @@ struct instr_data {
  * removed again by this module once this has succeeded: bytes of ours may refer
  * to them for as long as the address space lives.
  */
-int instr_slab_map(struct instr_code *code, unsigned long base,
-		   struct instr_data *data);
+int instr_slab_map(struct instr_code *code, unsigned long base);
 
 /* Is a slab of @code still mapped in current->mm, as far as we can tell? All of it. */
 bool instr_slab_is_mapped(struct instr_code *code, unsigned long base);
 /* Takes over one that is, from a space that is gone. Its counters become 0. */
-int instr_slab_adopt(struct instr_code *code, unsigned long base,
-		     struct instr_data *data);
+int instr_slab_adopt(struct instr_code *code, unsigned long base);
 
 /* Where the data, and the times, of a slab lie that is mapped at @base. */
 unsigned long instr_slab_data(const struct instr_code *code, unsigned long base);
@@ -117,11 +107,14 @@ int instr_vma_check_zero(void);
  */
 int instr_slab_has_trap(unsigned long vaddr);
 
-/* Its page, with a reference, or NULL: it went bad. */
-struct page *instr_data_page(const struct instr_data *data);
+/*
+ * The page of its control block, in which the first counters are, too: pinned, so that it can
+ * be written to from anywhere. In the slab's address space, which is current->mm. May sleep.
+ */
+int instr_slab_pin(struct instr_code *code, unsigned long base, struct page **page);
+void instr_slab_unpin(struct page *page);
 /* Makes the control block what is given, but for the frames. Atomic. */
-void instr_data_control(struct instr_data *data, const struct instr_control *control);
-void instr_data_frames(struct instr_data *data, u64 frames);
-void instr_data_unpin(struct instr_data *data);
+void instr_slab_control(struct page *page, const struct instr_control *control);
+void instr_slab_frames(struct page *page, u64 frames);
 
 #endif

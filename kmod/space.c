@@ -3,7 +3,7 @@
  * Spaces: instrumented address spaces.
  *
  * A space begins when the first mapping in it gets a view, and lasts until its
- * session ends, or forgets it, longer than the process: its counters are pinned and can
+ * session ends, or forgets it, longer than the process: its counters are kept and can
  * be read afterwards. What acts in it, the views, ends with the mappings.
  *
  * How a mapping is taken over says takeover.c. The order in which it is left: the
@@ -78,7 +78,8 @@ bool instr_space_tryget(struct instr_space *space)
 
 static void slab_destroy(struct instr_slab *slab)
 {
-	instr_data_unpin(&slab->data);
+	if (slab->control)
+		instr_slab_unpin(slab->control);
 	instr_overlay_put(slab->overlay);
 	kfree(slab);
 }

@@ -26,6 +26,8 @@ struct pid;
 /**
  * struct instr_slab - a slab as it is mapped in one space
  *
+ * @control: the page of its control block, or NULL: nothing else than zeros was needed there
+ *	yet; under the space's lock; gate.c
  * @counters: pages of counters that were there when the address space ended, by number
  * @times: the same of times
  *
@@ -36,7 +38,7 @@ struct instr_slab {
 	struct list_head node;
 	struct instr_overlay *overlay;
 	unsigned long base;
-	struct instr_data data;
+	struct page *control;
 	struct xarray counters, times;
 };
 
@@ -50,7 +52,7 @@ struct instr_slab {
  * @hidden: how many do; under the session's lock
  * @lock: of @views, whose readers use RCU, of additions to @slabs, of @control. Slabs stay
  *	as long as the space, and are added so that they can be read with no lock
- * @control: what the control page of each slab holds
+ * @control: what the control block of each slab holds, or will before it is looked at
  * @vforks: entries of @control.vfork that are in use
  * @many: more than one thread runs in it, or has
  * @slabs: and all below under the session's lock

@@ -26,6 +26,7 @@
 #include "session.h"
 #include "space.h"
 #include "translate.h"
+#include "vfork.h"
 #include "view.h"
 
 static bool space_is_traced(struct task_struct *task)
@@ -41,16 +42,23 @@ static bool space_is_traced(struct task_struct *task)
 }
 
 /*
- * Might a second thread run in current->mm? A worker that borrows it has a
- * reference; who looks at it from outside (/proc) may have others, and makes us
- * err to the safe side.
+ * Who might run in current->mm beside one thread. A worker that borrows it has a reference;
+ * who looks at it from outside (/proc) may have others, and makes us err to the safe side.
  */
-static bool space_has_many(struct task_struct *task)
+static int space_count_others(void)
 {
-	int ours = current->flags & PF_KTHREAD ? 1 : 0;
+	return atomic_read(&current->mm->mm_users) - (current->flags & PF_KTHREAD ? 2 : 1);
+}
 
-	return get_nr_threads(task) > 1 ||
-	       atomic_read(&current->mm->mm_users) > 1 + ours;
+/* Threads count, vfork children don't. */
+static void space_find_others(struct instr_space *space, struct task_struct *task)
+{
+	int others = space_count_others();
+
+	if (others > get_nr_threads(task) - 1)
+		others -= instr_vfork_find(space);
+	if (others > 0)
+		instr_gate_set_many(space);
 }
 
 /* It stays as long as the session's lock is held. */
@@ -85,8 +93,7 @@ static struct instr_space *space_of(struct instr_session *session,
 	/* Either we see the debugger, the new thread, or its hook (hook.c) the space. */
 	smp_mb();
 	space->traced = space_is_traced(task);
-	if (space_has_many(task))
-		instr_gate_set_many(space);
+	space_find_others(space, task);
 	list_add_tail(&space->node, &session->spaces);
 	instr_event_space(INSTR_EVENT_ATTACH, space);
 	return space;
@@ -125,7 +132,8 @@ static int space_map_slab(struct instr_space *space, struct instr_overlay *overl
 
 	/* If the process has removed it, its place is not ours any more. */
 	if (space_find_slab(space, overlay, base))
-		return instr_slab_is_mapped(overlay->code, base) ? 0 : -EEXIST;
+		return instr_slab_is_mapped(overlay->code, base) ? instr_gate_tell(space) :
+								   -EEXIST;
 
 	err = space_get_ready(space, overlay);
 	if (err)
@@ -137,9 +145,9 @@ static int space_map_slab(struct instr_space *space, struct instr_overlay *overl
 	xa_init(&slab->times);
 	/* Left by an earlier session, or inherited from the parent. */
 	if (instr_slab_is_mapped(overlay->code, base))
-		err = instr_slab_adopt(overlay->code, base, &slab->data);
+		err = instr_slab_adopt(overlay->code, base);
 	else
-		err = instr_slab_map(overlay->code, base, &slab->data);
+		err = instr_slab_map(overlay->code, base);
 	if (err) {
 		kfree(slab);
 		return err;
@@ -148,14 +156,11 @@ static int space_map_slab(struct instr_space *space, struct instr_overlay *overl
 	slab->overlay = overlay;
 	slab->base = base;
 	spin_lock(&space->lock);
-	instr_data_control(&slab->data, &space->control);
-	if (space->frames_shown)
-		instr_data_frames(&slab->data, space->control.frames);
 	list_add_tail_rcu(&slab->node, &space->slabs);
 	spin_unlock(&space->lock);
 	if (overlay->frames_len)
 		instr_frames_tell_slabs(space);
-	return 0;
+	return instr_gate_tell(space);
 }
 
 /* Positive errnos, as events have them. 0: its mappings can be served. */

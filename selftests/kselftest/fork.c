@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/instr.h>
@@ -197,6 +198,24 @@ TEST_F_TIMEOUT(fork, many_vfork_children_at_once, 120)
 	EXPECT_EQ(0, puppet_end(&other));
 }
 
+TEST_F_TIMEOUT(fork, vfork_children_that_are_there_before, 120)
+{
+	struct puppet other;
+
+	puppet_start(&other, target_path(variant->target));
+	EXPECT_EQ(20, puppet_number(&other, "vhold 20"));
+	ASSERT_EQ(1, probes_attach(&self->probes, other.pid));
+	puppet_ask(&other, "call 5");
+	EXPECT_EQ(15, probes_count(&self->probes, "probed_jump"));
+	EXPECT_EQ(20, puppet_number(&other, "vgo 10"));
+	EXPECT_EQ(15, probes_count(&self->probes, "probed_jump"));
+	EXPECT_EQ(10, probes_count(&self->probes, "probed_trap"));
+	/* Nobody is taken for one that waits any more: these have the same memory. */
+	puppet_ask(&other, "threads 20 10");
+	EXPECT_EQ(215, probes_count(&self->probes, "probed_jump"));
+	EXPECT_EQ(0, puppet_end(&other));
+}
+
 /* It runs in the memory of a parent that nobody waits in any more. */
 TEST_F(fork, vfork_child_that_killed_its_parent_is_not_counted)
 {
@@ -243,6 +262,7 @@ static void storm(struct __test_metadata *_metadata, struct puppet *puppet,
 		  struct probes *probes)
 {
 	struct churn churning = { .probes = probes };
+	time_t start = time(NULL);
 	long nr = storm_size();
 	pthread_t thread;
 
@@ -257,6 +277,8 @@ static void storm(struct __test_metadata *_metadata, struct puppet *puppet,
 	pthread_join(thread, NULL);
 	EXPECT_EQ(0, churning.failed);
 	EXPECT_LT(0, churning.rounds);
+	TH_LOG("%ld children, probes came and went %ld times, %ld s",
+	       nr / 8 * 16 + 2 * nr, churning.rounds, (long)(time(NULL) - start));
 }
 
 /* Probes come and go meanwhile; whatever becomes of children, nobody is stuck. */
