@@ -72,6 +72,21 @@ int instr_gate_tell(struct instr_space *space)
 	return 0;
 }
 
+void instr_gate_leave(struct instr_space *space)
+{
+	struct instr_slab *slab;
+
+	list_for_each_entry_rcu(slab, &space->slabs, node, true) {
+		struct page *page = NULL;
+
+		spin_lock(&space->lock);
+		swap(slab->control, page);
+		spin_unlock(&space->lock);
+		if (page)
+			instr_slab_unpin(page);
+	}
+}
+
 static void gate_set_control(struct instr_space *space)
 {
 	struct instr_slab *slab;

@@ -16,6 +16,8 @@ struct instr_space;
 bool instr_gate_is_untold(struct instr_space *space);
 /* It has, if anything is. In the space's address space, which is current->mm. May sleep. */
 int instr_gate_tell(struct instr_space *space);
+/* Nobody runs in it any more: gives up those pages. May sleep. */
+void instr_gate_leave(struct instr_space *space);
 
 /*
  * A thread with this FS base has a vfork child, and has none any more. Atomic.

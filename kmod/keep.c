@@ -20,6 +20,7 @@
 #include <asm/tsc.h>
 
 #include "frames.h"
+#include "gate.h"
 #include "live.h"
 #include "overlay.h"
 #include "page.h"
@@ -151,6 +152,7 @@ static void keep_on_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 
 	if (!READ_ONCE(space->keep.unwanted))
 		keep_do(space, keep_all);
+	instr_gate_leave(space);
 	complete_all(&space->keep.kept);
 }
 

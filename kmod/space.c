@@ -78,8 +78,6 @@ bool instr_space_tryget(struct instr_space *space)
 
 static void slab_destroy(struct instr_slab *slab)
 {
-	if (slab->control)
-		instr_slab_unpin(slab->control);
 	instr_overlay_put(slab->overlay);
 	kfree(slab);
 }
@@ -92,6 +90,7 @@ static void space_free(struct work_struct *work)
 
 	instr_threads_clear(space);
 	instr_keep_free(space);
+	instr_gate_leave(space);
 	list_for_each_entry_safe(slab, next, &space->slabs, node)
 		slab_destroy(slab);
 	mmdrop(space->mm);

@@ -654,7 +654,7 @@ TEST_F(times, are_kept_after_the_end)
 	EXPECT_EQ(0, times_word(&self->slab, 8));
 	EXPECT_EQ(0, first_space(&self->slab).out_live);
 	EXPECT_EQ(0, first_space(&self->slab).out_exec);
-	/* Of data, of times, of frames. */
+	/* Of data, of times, of frames: what was pinned is kept. */
 	EXPECT_EQ(3, live_objects(self->slab.fd).out_pinned);
 	EXPECT_EQ(0, threads(&self->slab, NULL, 0));
 }

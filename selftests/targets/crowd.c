@@ -9,12 +9,14 @@
  *	wait		half of them once standard input has ended
  *	fork=M		M fork children, with N calls each; then as wait
  *	exec=M		M fork children that execute this program, to run; then as wait
+ *	lives=M		M vfork children that do that, two at once
  *	load=FILE	nothing is free in its address space when it loads FILE, a library, and
  *			calls its tick(), N times
  */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +76,20 @@ static void make_children(char **argv, int nr, bool execute)
 		;
 }
 
+static void make_lives(char **argv, int nr)
+{
+	char *child[] = { argv[0], argv[1], "run", argv[3], NULL };
+
+	for (int i = 0; i < nr; i++) {
+		if (posix_spawn(NULL, "/proc/self/exe", NULL, NULL, child, environ))
+			abort();
+		if (i)
+			wait(NULL);
+	}
+	while (wait(NULL) > 0)
+		;
+}
+
 /* But for a hole where a small library has room. */
 static void cram(void)
 {
@@ -119,6 +135,8 @@ int main(int argc, char **argv)
 		make_children(argv, atoi(argv[2] + 5), false);
 	if (!strncmp(argv[2], "exec=", 5))
 		make_children(argv, atoi(argv[2] + 5), true);
+	if (!strncmp(argv[2], "lives=", 6))
+		make_lives(argv, atoi(argv[2] + 6));
 	if (!strncmp(argv[2], "load=", 5)) {
 		load(argv[2] + 5, nr);
 	} else if (!strcmp(argv[2], "run")) {

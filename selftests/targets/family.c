@@ -9,7 +9,8 @@
  *		clone (CLONE_VM and CLONE_VFORK, on a stack of its own), tls (and with thread
  *		storage of its own), nested (a vfork child that has one), daemon (a fork child
  *		that forks and ends); and what can't be made: invalid, limit, taken, vtaken (with
- *		a pid that there is), dead (in a pid namespace whose first process has ended)
+ *		a pid that there is), dead (in a pid namespace whose first process has ended),
+ *		large (with more memory than there is for two, if none is overcommitted)
  *	END	exit, kill, exec: of the child; exec runs this program as "family child"
  *	THREADS	that go on calling a function meanwhile
  */
@@ -204,6 +205,32 @@ static pid_t make_dead(void)
 	return fork();
 }
 
+/* Kilobytes. */
+static size_t meminfo(const char *what)
+{
+	FILE *file = fopen("/proc/meminfo", "r");
+	char line[128];
+	size_t value = 0;
+
+	while (file && !value && fgets(line, sizeof(line), file))
+		if (!strncmp(line, what, strlen(what)))
+			value = strtoul(line + strlen(what), NULL, 10);
+	if (file)
+		fclose(file);
+	return value;
+}
+
+/* The copy fails in the middle: the text lies below this, and libraries above. */
+static pid_t make_large(void)
+{
+	static void *large;
+
+	if (!large)
+		large = mmap(NULL, (meminfo("CommitLimit:") - meminfo("Committed_AS:")) * 1024 / 5 * 3,
+			     PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return large == MAP_FAILED ? 0 : fork();
+}
+
 /* Its frame is there while the child lives. */
 __attribute__((noinline, noclone)) pid_t make_child(const char *kind)
 {
@@ -231,6 +258,8 @@ __attribute__((noinline, noclone)) pid_t make_child(const char *kind)
 		return make_taken(CLONE_VM | CLONE_VFORK);
 	if (!strcmp(kind, "dead"))
 		return make_dead();
+	if (!strcmp(kind, "large"))
+		return make_large();
 	child = strcmp(kind, "vfork") ? fork() : vfork();
 	if (!child)
 		child_main();
