@@ -6,13 +6,12 @@
  * context may lead into a slab long after its probe is gone, so a byte of code
  * is written once, and a mapping of it is never taken away.
  *
- * Data is private to one process. VM_WIPEONFORK makes a fork child begin with
- * zero pages, and keeps the parent's pages from being shared with it, so that
- * the page pinned here stays the one that the process has.
- *
- * Times are memory that is taken where it is needed (keep.c), as counters are. They are what a private mapping of /dev/zero is,
- * anonymous memory that has a file all the same, by which it is found again. A page
- * that is only read costs nothing, and one that is written no second one in the file.
+ * Data, and times, are private to one process, and take memory where they need it
+ * (keep.c). They are what a private mapping of /dev/zero is, anonymous memory that has a
+ * file all the same, by which it is found again. A page that is only read costs nothing,
+ * and one that is written no second one in the file. VM_WIPEONFORK makes a fork child
+ * begin with zeros, and keeps the parent's pages from being shared with it, so that a page
+ * pinned here stays the one that the process has.
  */
 
 #include "slab.h"
@@ -409,7 +408,7 @@ bool instr_slab_is_mapped(struct instr_code *code, unsigned long base)
 }
 
 /* Before anything is in the pages: a fork must not share them. */
-static int data_set_wipe(struct instr_code *code, unsigned long base,
+static int part_set_zero(struct instr_code *code, unsigned long base,
 			 enum slab_part part)
 {
 	struct mm_struct *mm = current->mm;
@@ -417,12 +416,8 @@ static int data_set_wipe(struct instr_code *code, unsigned long base,
 
 	mmap_write_lock(mm);
 	vma = slab_find_vma(code, base, part);
-	if (vma && part == SLAB_TIMES) {
+	if (vma)
 		instr_vma_set_zero(vma);
-	} else if (vma) {
-		vma_start_write(vma);
-		vm_flags_set(vma, VM_WIPEONFORK | VM_DONTDUMP);
-	}
 	mmap_write_unlock(mm);
 	return vma ? 0 : -EFAULT;
 }
@@ -495,7 +490,7 @@ static int slab_map_part(struct instr_code *code, unsigned long base,
 		return (int)mapped;
 	/* Before what is kept comes behind it, which would become one with it. */
 	if (part == SLAB_DATA || part == SLAB_TIMES)
-		err = data_set_wipe(code, base, part);
+		err = part_set_zero(code, base, part);
 	if (err)
 		slab_unmap_part(code, base, part);
 	return err;
@@ -538,7 +533,7 @@ static int times_replace(struct instr_code *code, unsigned long base)
 			 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, at.offset);
 	if (IS_ERR_VALUE(mapped))
 		return (int)mapped;
-	return data_set_wipe(code, base, SLAB_TIMES);
+	return part_set_zero(code, base, SLAB_TIMES);
 }
 
 /* Not by a new mapping, which would become one with what is kept behind it. */
@@ -561,7 +556,7 @@ static void data_clear(struct instr_code *code, unsigned long base)
 
 int instr_slab_adopt(struct instr_code *code, unsigned long base)
 {
-	int err = data_set_wipe(code, base, SLAB_DATA);
+	int err = part_set_zero(code, base, SLAB_DATA);
 
 	if (!err)
 		err = times_replace(code, base);

@@ -32,10 +32,9 @@ struct instr_code_key {
  *
  * A shmem file, [code][data][kept][annex][a hole][times]. Code, that of the annex too,
  * is appended to through the page cache; processes map it by @ro, so that it can't be
- * made writable, and privately, so that a debugger can set breakpoints of its own. The
- * data part of the file stays empty: it gives each process zero pages to begin with.
- * What is kept is data as well, which a fork child inherits. Times have nothing of the
- * file but their name.
+ * made writable, and privately, so that a debugger can set breakpoints of its own. Data
+ * and times have nothing of the file but their name. What is kept is data as well, which a
+ * fork child inherits: that part of the file stays empty.
  *
  * No code of this module stands behind the file: it may outlive the module.
  */
