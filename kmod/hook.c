@@ -14,11 +14,13 @@
 #include <linux/mutex.h>
 #include <linux/perf_event.h>
 #include <linux/ptrace.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/tracepoint.h>
 #include <linux/uaccess.h>
+#include <linux/wait_bit.h>
 #include <asm/fsgsbase.h>
 #include <asm/unistd.h>
 #include <asm/unistd_32_ia32.h>
@@ -27,6 +29,7 @@
 #include "child.h"
 #include "fault.h"
 #include "gate.h"
+#include "keep.h"
 #include "overlay.h"
 #include "session.h"
 #include "space.h"
@@ -72,7 +75,7 @@ static int on_map(struct kprobe *probe, struct pt_regs *regs)
 	    vma->vm_mm != current->mm || (current->flags & PF_KTHREAD))
 		return 0;
 	rcu_read_lock();
-	work.session = instr_overlay_session(file_inode(vma->vm_file));
+	work.session = instr_overlay_session(file_inode(vma->vm_file), !vma_is_text(vma));
 	/* Text that has its view needs nothing; data may have one, too. */
 	if (work.session && ((vma_is_text(vma) && instr_vma_view(vma)) ||
 			     !instr_scope_covers(&work.session->scope, current))) {
@@ -149,10 +152,46 @@ static int on_swbp(struct kprobe *probe, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(on_swbp);
 
-/* Its presence is what lets on_swbp() go elsewhere. */
-static void after_swbp(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
+/* Its presence is what lets a handler go elsewhere. */
+static void after_detour(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
 {
 }
+
+/* ---- ends of address spaces: exit_mmap() unmaps all ---------------------------------------- */
+
+/* Threads in instr_hook_end(). */
+static atomic_t hook_ends;
+
+/* detour.S: where instr_detour_end() goes in the end. */
+unsigned long instr_detour_back;
+asmlinkage void instr_detour_end(struct mm_struct *mm);
+asmlinkage void instr_hook_end(struct mm_struct *mm);
+
+/* In the middle of mmput(), which may sleep. */
+asmlinkage void instr_hook_end(struct mm_struct *mm)
+{
+	instr_keep_all(mm);
+	if (atomic_dec_and_test(&hook_ends))
+		wake_up_var(&hook_ends);
+}
+
+/* It comes here twice: what is kept is not due any more. */
+static int on_end(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct mm_struct *mm = (void *)regs_get_kernel_argument(regs, 0);
+	bool due;
+
+	rcu_read_lock();
+	due = instr_keep_is_due(mm);
+	rcu_read_unlock();
+	if (!due)
+		return 0;
+	atomic_inc(&hook_ends);
+	WRITE_ONCE(instr_detour_back, (unsigned long)probe->addr);
+	instruction_pointer_set(regs, (unsigned long)instr_detour_end);
+	return 1;
+}
+NOKPROBE_SYMBOL(on_end);
 
 /* ---- children: each begins in schedule_tail(), the only one to call calculate_sigpending() */
 
@@ -379,7 +418,9 @@ static struct hook_probe hook_probes[] = {
 	{ .kp = { .symbol_name = "cgroup_enter_frozen", .pre_handler = on_wait } },
 	{ .kp = { .symbol_name = "cgroup_leave_frozen", .pre_handler = on_wait } },
 	{ .kp = { .symbol_name = "set_swbp", .pre_handler = on_swbp,
-		  .post_handler = after_swbp } },
+		  .post_handler = after_detour } },
+	{ .kp = { .symbol_name = "exit_mmap", .pre_handler = on_end,
+		  .post_handler = after_detour } },
 };
 
 static DEFINE_MUTEX(hook_lock);
@@ -462,6 +503,13 @@ void instr_hook_put(void)
 	if (!--hook_users)
 		hook_disable();
 	mutex_unlock(&hook_lock);
+}
+
+/* Behind the wait they are about to return, or have come to where they go on. */
+void instr_hook_exit(void)
+{
+	wait_var_event(&hook_ends, !atomic_read(&hook_ends));
+	synchronize_rcu_tasks();
 }
 
 int instr_hook_init(void)

@@ -4,6 +4,8 @@
 #define INSTR_HOOK_H
 
 int instr_hook_init(void);
+/* No thread is in code of ours that a hook led to, and none will be. May sleep. */
+void instr_hook_exit(void);
 
 /* The hooks are in place from the first get to the last put. They may sleep. */
 int instr_hook_get(void);

@@ -4,8 +4,11 @@
  *
  * They are not pinned, but for a control block that says something. While the address space lives its
  * pages are looked up when they are read; those that were never written to have no memory,
- * and get none by that. At its end, before they would be unmapped, a notifier takes
- * references on those that are there, and the slab keeps them.
+ * and get none by that. At its end, before they are unmapped (hook.c), references are taken
+ * on those that are there, and the slab keeps them.
+ *
+ * An mmu_notifier would tell of the end, too, but have it wait for a grace period of SRCU: a
+ * hundred times what is done here.
  */
 
 #include "keep.h"
@@ -28,7 +31,7 @@
 
 /*
  * For what the task that happens to be there can't do: with a signal pending it would
- * register no notifier, and get no page. The end of a process waits for it.
+ * get no page. The end of a process waits for it.
  */
 static struct workqueue_struct *keep_wq;
 
@@ -104,30 +107,10 @@ static bool region_keep(struct mm_struct *mm, struct keep_region region)
 struct keep_work {
 	struct work_struct work;
 	struct instr_space *space;
-	int err;
 };
 
-/*
- * A thread that ends with no signal gets none any more; others may, in the middle of it, and
- * leave it to a worker.
- */
-static int keep_do(struct instr_space *space, work_func_t fn)
-{
-	struct keep_work arg = { .space = space };
-
-	if ((current->flags & PF_EXITING) && !signal_pending(current)) {
-		fn(&arg.work);
-		return arg.err;
-	}
-	INIT_WORK_ONSTACK(&arg.work, fn);
-	queue_work(keep_wq, &arg.work);
-	flush_work(&arg.work);
-	destroy_work_on_stack(&arg.work);
-	return arg.err;
-}
-
 /* No slab is added any more. */
-static void keep_all(struct work_struct *work)
+static void keep_pages(struct work_struct *work)
 {
 	struct keep_work *arg = container_of(work, struct keep_work, work);
 	struct mm_struct *mm = arg->space->mm;
@@ -144,44 +127,71 @@ static void keep_all(struct work_struct *work)
 		WRITE_ONCE(arg->space->refused, ENOMEM);
 }
 
-/* In exit_mmap(), or when we unregister. */
-static void keep_on_release(struct mmu_notifier *notifier, struct mm_struct *mm)
+/*
+ * A thread that ends with no signal gets none any more; others may, in the middle of it, and
+ * leave it to a worker.
+ */
+static void keep_somewhere(struct instr_space *space)
 {
-	struct instr_space *space = container_of(notifier, struct instr_space,
-						 keep.notifier);
+	struct keep_work arg = { .space = space };
 
+	if ((current->flags & PF_EXITING) && !signal_pending(current)) {
+		keep_pages(&arg.work);
+		return;
+	}
+	INIT_WORK_ONSTACK(&arg.work, keep_pages);
+	queue_work(keep_wq, &arg.work);
+	flush_work(&arg.work);
+	destroy_work_on_stack(&arg.work);
+}
+
+static void keep_space(struct instr_space *space)
+{
 	if (!READ_ONCE(space->keep.unwanted))
-		keep_do(space, keep_all);
+		keep_somewhere(space);
 	instr_gate_leave(space);
 	complete_all(&space->keep.kept);
 }
 
-static const struct mmu_notifier_ops keep_ops = {
-	.release = keep_on_release,
-};
-
-static void keep_register(struct work_struct *work)
+/* Others have nobody who reads them, or are on their way out. RCU. */
+static bool space_is_due(struct instr_space *space, const struct mm_struct *mm)
 {
-	struct keep_work *arg = container_of(work, struct keep_work, work);
-
-	arg->err = mmu_notifier_register(&arg->space->keep.notifier, arg->space->mm);
+	return space->mm == mm && space->session_id && kref_read(&space->ref) &&
+	       !completion_done(&space->keep.kept);
 }
 
-int instr_keep_watch(struct instr_space *space)
+bool instr_keep_is_due(struct mm_struct *mm)
 {
-	int err;
+	return instr_space_any(mm, space_is_due);
+}
 
-	if (space->keep.watched)
-		return 0;
-	space->keep.notifier.ops = &keep_ops;
+/* Another of @mm, with a reference, or NULL. */
+static struct instr_space *keep_next(struct mm_struct *mm)
+{
+	struct instr_space *space;
+
+	rcu_read_lock();
+	do
+		space = instr_space_any(mm, space_is_due);
+	while (space && !instr_space_tryget(space));
+	rcu_read_unlock();
+	return space;
+}
+
+void instr_keep_all(struct mm_struct *mm)
+{
+	struct instr_space *space;
+
+	while ((space = keep_next(mm))) {
+		keep_space(space);
+		instr_space_put(space);
+	}
+}
+
+void instr_keep_begin(struct instr_space *space)
+{
 	init_completion(&space->keep.kept);
 	xa_init(&space->keep.frames);
-	/* It gives up when it finds a signal. */
-	err = mmu_notifier_register(&space->keep.notifier, space->mm);
-	if (err == -EINTR)
-		err = keep_do(space, keep_register);
-	space->keep.watched = !err;
-	return err;
 }
 
 void instr_keep_give_up(struct instr_space *space)
@@ -206,11 +216,7 @@ void instr_keep_free(struct instr_space *space)
 {
 	struct instr_slab *slab;
 
-	instr_keep_give_up(space);
-	if (space->keep.watched) {
-		mmu_notifier_unregister(&space->keep.notifier, space->mm);
-		kept_forget(&space->keep.frames);
-	}
+	kept_forget(&space->keep.frames);
 	list_for_each_entry(slab, &space->slabs, node) {
 		kept_forget(&slab->counters);
 		kept_forget(&slab->times);
@@ -278,7 +284,7 @@ static int region_copy(struct mm_struct *mm, const struct keep_region *region, u
 static int region_open(struct instr_space *space, struct mm_struct **mm)
 {
 	*mm = mmget_not_zero(space->mm) ? space->mm : NULL;
-	if (*mm || !space->keep.watched)
+	if (*mm)
 		return 0;
 	return wait_for_completion_killable(&space->keep.kept);
 }

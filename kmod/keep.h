@@ -4,7 +4,6 @@
 
 #include <linux/completion.h>
 #include <linux/instr.h>
-#include <linux/mmu_notifier.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 
@@ -14,15 +13,11 @@ struct instr_space;
 
 /**
  * struct instr_keep - what a space does to have what it wrote when it is gone
- * @notifier: tells of the address space's end
- * @watched: @notifier is registered
  * @unwanted: nobody will read them any more
  * @kept: complete when the slabs have the pages, and
  * @frames: those of the frames, by number
  */
 struct instr_keep {
-	struct mmu_notifier notifier;
-	bool watched;
 	bool unwanted;
 	struct completion kept;
 	struct xarray frames;
@@ -34,14 +29,16 @@ void instr_keep_exit(void);
 /* Ticks of the counter in a millisecond; 0: nothing can be measured here. */
 u32 instr_keep_khz(void);
 
-/*
- * What @space's slabs write will be kept. Once for each space, before it has such a
- * slab; more does no harm. In the space's address space, which is current->mm.
- */
-int instr_keep_watch(struct instr_space *space);
-/* They need not be kept. */
+void instr_keep_begin(struct instr_space *space);
+
+/* @mm is at its end: has it something that is not kept yet? Under RCU. */
+bool instr_keep_is_due(struct mm_struct *mm);
+/* Keeps it. May sleep. */
+void instr_keep_all(struct mm_struct *mm);
+
+/* What @space has need not be kept. */
 void instr_keep_give_up(struct instr_space *space);
-/* Behind it nothing of @space is called any more, and no page is held. May sleep. */
+/* No page is held any more. May sleep. */
 void instr_keep_free(struct instr_space *space);
 
 /*

@@ -70,6 +70,7 @@ static void __exit instr_exit(void)
 {
 	instr_ctl_exit();
 	instr_netlink_exit();
+	instr_hook_exit();
 	instr_work_exit();
 	instr_code_silence();
 	instr_trap_exit();

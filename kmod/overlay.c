@@ -124,13 +124,13 @@ void instr_overlay_withdraw(struct instr_overlay *overlay)
 	spin_unlock(&overlay_hash_lock);
 }
 
-struct instr_session *instr_overlay_session(struct inode *inode)
+struct instr_session *instr_overlay_session(struct inode *inode, bool pointers)
 {
 	struct instr_overlay *overlay;
 
 	hash_for_each_possible_rcu(overlay_by_inode, overlay, inode_node,
 				   (unsigned long)inode)
-		if (overlay->inode == inode &&
+		if (overlay->inode == inode && (READ_ONCE(overlay->pointers) || !pointers) &&
 		    instr_session_tryget(overlay->session))
 			return overlay->session;
 	return NULL;

@@ -67,8 +67,11 @@ void instr_overlay_put(struct instr_overlay *overlay);
 int instr_overlay_announce(struct instr_overlay *overlay);
 void instr_overlay_withdraw(struct instr_overlay *overlay);
 
-/* The session, with a reference, that has overlays of @inode; NULL: none. RCU. */
-struct instr_session *instr_overlay_session(struct inode *inode);
+/*
+ * The session, with a reference, that has overlays of @inode; NULL: none. @pointers: only if
+ * one of them has pointers. RCU.
+ */
+struct instr_session *instr_overlay_session(struct inode *inode, bool pointers);
 
 /* What is shown of it. Under the session's lock. */
 struct instr_edition *instr_overlay_edition(const struct instr_overlay *overlay);

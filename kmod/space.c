@@ -58,6 +58,7 @@ struct instr_space *instr_space_create(struct mm_struct *mm, struct pid *tgid,
 	INIT_LIST_HEAD(&space->views);
 	INIT_LIST_HEAD(&space->slabs);
 	INIT_LIST_HEAD(&space->held);
+	instr_keep_begin(space);
 	atomic_inc(&instr_live.spaces);
 
 	spin_lock(&space_hash_lock);
@@ -262,6 +263,18 @@ void instr_space_del(struct instr_space *space, struct instr_view *view)
 	spin_unlock(&space->lock);
 	if (last && space->session_id)
 		instr_event_space(INSTR_EVENT_GONE, space);
+}
+
+struct instr_space *instr_space_any(struct mm_struct *mm,
+				    bool (*is)(struct instr_space *space,
+					       const struct mm_struct *mm))
+{
+	struct instr_space *space;
+
+	hash_for_each_possible_rcu(space_by_mm, space, hash, (unsigned long)mm)
+		if (is(space, mm))
+			return space;
+	return NULL;
 }
 
 void instr_space_for_each(struct mm_struct *mm,

@@ -150,6 +150,11 @@ struct instr_view *instr_space_fork(struct instr_view *parent, struct mm_struct 
 void instr_space_add(struct instr_space *space, struct instr_view *view);
 void instr_space_del(struct instr_space *space, struct instr_view *view);
 
+/* One of which that is true, or NULL. Under RCU. */
+struct instr_space *instr_space_any(struct mm_struct *mm,
+				    bool (*is)(struct instr_space *space,
+					       const struct mm_struct *mm));
+
 /* Calls @fn for each space of @mm that counts. Under RCU. */
 void instr_space_for_each(struct mm_struct *mm,
 			  void (*fn)(struct instr_space *space, void *data), void *data);

@@ -111,13 +111,13 @@ static struct instr_slab *space_find_slab(struct instr_space *space,
 	return NULL;
 }
 
-/* What its first slab takes, and the first with times. */
+/* What its first slab with times takes. */
 static int space_get_ready(struct instr_space *space, const struct instr_overlay *overlay)
 {
-	int err = instr_keep_watch(space);
+	int err;
 
-	if (err || !overlay->frames_len || space->frames)
-		return err;
+	if (!overlay->frames_len || space->frames)
+		return 0;
 	err = instr_frames_map(space, overlay->frames_len);
 	if (!err)
 		instr_gate_show_frames(space);

@@ -342,6 +342,8 @@ void instr_threads_clear(struct instr_space *space)
 	struct hlist_node *next;
 	int i;
 
+	if (!space->frames)
+		return;
 	for (i = 0; i < INSTR_THREADS_HASH; i++) {
 		spin_lock(&threads_lock);
 		hlist_for_each_entry_safe(record, next, &space->threads.by_fs[i], by_fs)

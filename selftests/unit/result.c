@@ -63,9 +63,10 @@ int instr_dev_space_forget(struct instr_dev *dev, uint32_t space_id, struct inst
 }
 
 int instr_dev_data_read(struct instr_dev *dev, uint32_t space_id, uint32_t overlay_id,
-			uint64_t *counters, size_t nr, struct instr_err *err)
+			uint64_t offset, uint64_t *counters, size_t nr, struct instr_err *err)
 {
-	(void)dev, (void)space_id, (void)overlay_id, (void)counters, (void)nr, (void)err;
+	(void)dev, (void)space_id, (void)overlay_id, (void)offset, (void)counters, (void)nr;
+	(void)err;
 	return -ENXIO;
 }
 

@@ -7,23 +7,57 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 #include "libinstr/array.h"
 #include "measure.h"
 #include "say.h"
+
+/* Of one shard: where the counters of the target's functions begin and end. */
+static void find_counters(const struct instr_plan *plan, size_t nr, uint64_t *start, uint64_t *end)
+{
+	*start = plan->data_len;
+	*end = 0;
+	for (size_t i = 0; i < nr; i++) {
+		const struct instr_plan_site *site = instr_plan_place(plan, i);
+
+		if (site->how == INSTR_HOW_REFUSED)
+			continue;
+		*start = MIN(*start, site->counter);
+		*end = MAX(*end, site->counter + sizeof(uint64_t));
+	}
+}
+
+/* A file may have many functions, and each process is read by itself. */
+static int read_shards(struct count *count, const struct instr_plan *plan, uint32_t overlay_id,
+		       uint32_t space_id, size_t nr, uint8_t *data, struct instr_err *err)
+{
+	uint64_t start, end;
+	int code = 0;
+
+	find_counters(plan, nr, &start, &end);
+	for (uint32_t i = 0; i < plan->nr_shards && start < end && !code; i++) {
+		uint64_t offset = start + (uint64_t)i * plan->shard_len;
+
+		code = instr_dev_data_read(count->dev, space_id, overlay_id, offset,
+					   (uint64_t *)(void *)(data + offset),
+					   (end - start) / sizeof(uint64_t), err);
+	}
+	return code;
+}
 
 /* Counters of one overlay in one space, added to those of its alternatives. */
 static int add_counters(struct count *count, const struct target *target, size_t alternative,
 			struct result_space *space, struct instr_err *err)
 {
 	const struct instr_plan *plan = target->plan[alternative];
-	uint64_t *data = malloc(plan->data_len);
+	uint8_t *data = malloc(plan->data_len);
 	int code;
 
 	if (!data)
 		out_of_memory();
-	code = instr_dev_data_read(count->dev, space->id, target->overlay_id[alternative],
-				   data, plan->data_len / sizeof(*data), err);
+	code = read_shards(count, plan, target->overlay_id[alternative], space->id, target->nr,
+			   data, err);
 	for (size_t i = 0; i < target->nr && !code; i++)
 		space->calls[target->first + i] +=
 			instr_plan_count(plan, instr_plan_place(plan, i), data);

@@ -351,12 +351,13 @@ int instr_dev_space_next(struct instr_dev *dev, struct instr_space_next *space,
 }
 
 int instr_dev_data_read(struct instr_dev *dev, uint32_t space_id, uint32_t overlay_id,
-			uint64_t *counters, size_t nr, struct instr_err *err)
+			uint64_t offset, uint64_t *counters, size_t nr, struct instr_err *err)
 {
 	struct instr_data_read arg = {
 		.size = sizeof(arg),
 		.space_id = space_id,
 		.overlay_id = overlay_id,
+		.offset = offset,
 		.nr = nr,
 		.ptr = (uintptr_t)counters,
 	};

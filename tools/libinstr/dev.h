@@ -51,9 +51,9 @@ int instr_dev_detach(struct instr_dev *dev, pid_t pid, struct instr_err *err);
  */
 int instr_dev_space_next(struct instr_dev *dev, struct instr_space_next *space,
 			 struct instr_err *err);
-/* The first @nr words of the overlay's data in that space: for instr_plan_count(). */
+/* @nr words of the overlay's data in that space, from byte @offset on: for instr_plan_count(). */
 int instr_dev_data_read(struct instr_dev *dev, uint32_t space_id, uint32_t overlay_id,
-			uint64_t *counters, size_t nr, struct instr_err *err);
+			uint64_t offset, uint64_t *counters, size_t nr, struct instr_err *err);
 
 /*
  * Bytes of the times of the overlay's slab number @slab in that space, or with
