@@ -562,40 +562,120 @@ TIMED long counted_function(long x)
 	return x == 7 ? timed_leaf(value) : value + 1;
 }
 
+/*
+ * One needs no trap, and the other one ends in the bytes of its entry, so that counting what
+ * is there takes more room.
+ */
+long counted_roomy(long x);
+long counted_crowded(long x);
+__asm__(".macro begin name\n"
+	".globl \\name\n"
+	".type \\name, @function\n"
+	"\\name:\n"
+	"	.cfi_startproc\n"
+	".endm\n"
+	".macro end name\n"
+	"	.cfi_endproc\n"
+	"	.size \\name, . - \\name\n"
+	".endm\n"
+	".text\n"
+	"begin counted_roomy\n"
+	"	lea 1(%rdi), %rax\n"
+	"	test %rax, %rax\n"
+	"	sub $1, %rax\n"
+	"	ret\n"
+	"end counted_roomy\n"
+	"begin counted_crowded\n"
+	"	test %rdi, %rdi\n"
+	"	je timed_leaf\n"
+	"	lea 1(%rdi), %rax\n"
+	"	ret\n"
+	"end counted_crowded\n"
+	".purgem begin\n"
+	".purgem end\n");
+
+/* Threads, more than there are lanes: some share one. */
+#define COUNTERS	8
+#define CALLS		500000	/* of each */
+#define TRAP_EVERY	50
+#define COUNTED		(1000 + COUNTERS * CALLS)
+
 static void *count_in_thread(void *nr)
 {
-	for (long i = 0; i < (long)nr; i++)
-		counted_function(i % 10);
+	for (long i = 0; i < (long)nr; i++) {
+		counted_roomy(i);
+		counted_crowded(i % 10);
+		if (!(i % TRAP_EVERY))
+			counted_function(i / TRAP_EVERY % 10);
+	}
 	return NULL;
 }
 
-static void check_counted(uint64_t calls, uint64_t returns)
+static void check_counted_of(const char *name, uint64_t calls)
 {
-	const struct instr_plan_site *site = host_site(&counted, "counted_function");
+	const struct instr_plan_site *site = host_site(&counted, name);
 	struct instr_times times;
 
 	if (!CHECK(site && site->how != INSTR_HOW_REFUSED))
 		return;
 	host_times(&counted, site, &times);
-	CHECK(times.calls == calls && times.exits[INSTR_EXIT_RETURN] == returns);
+	if (!CHECK(times.calls == calls && times.exits[INSTR_EXIT_RETURN] == calls))
+		printf("# %s: %lu calls, %lu exits\n", name, times.calls,
+		       times.exits[INSTR_EXIT_RETURN]);
+}
+
+static void check_counted(uint64_t calls)
+{
+	check_counted_of("counted_roomy", calls);
+	check_counted_of("counted_function", calls / TRAP_EVERY);
+	check_counted_of("counted_crowded", calls);
+}
+
+static bool counts_apart(const char *name)
+{
+	return host_site(&counted, name)->counts_apart;
+}
+
+static uint64_t fs_base(void)
+{
+	uint64_t base;
+
+	__asm__ volatile("rdfsbase %0" : "=r" (base));
+	return base;
+}
+
+/* Another thread has a vfork child, and then this one is one. */
+static void vfork_children_are_not_counted(void)
+{
+	const uint64_t others = 1, own[] = { 1, fs_base() };
+
+	host_gate(&counted, INSTR_GATE_VFORK, &others, 1);
+	count_in_thread((void *)1000);
+	check_counted(COUNTED + 1000);
+	host_gate(&counted, INSTR_GATE_VFORK, own, 2);
+	count_in_thread((void *)1000);
+	check_counted(COUNTED + 1000);
 }
 
 static void returns_are_counted(void)
 {
-	pthread_t thread[4];
+	pthread_t thread[COUNTERS];
 
+	CHECK(!counts_apart("counted_roomy"));
+	CHECK(counts_apart("counted_crowded") == (WAY == INSTR_WAY_RETURN));
 	host_gate(&counted, INSTR_GATE_SOLO, NULL, 0);
 	count_in_thread((void *)1000);
-	check_counted(1000, 1000);
+	check_counted(1000);
 	host_gate(&counted, INSTR_GATE_MANY, NULL, 0);
-	for (int i = 0; i < 4; i++)
-		CHECK(!pthread_create(&thread[i], NULL, count_in_thread, (void *)100000));
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < COUNTERS; i++)
+		CHECK(!pthread_create(&thread[i], NULL, count_in_thread, (void *)CALLS));
+	for (int i = 0; i < COUNTERS; i++)
 		pthread_join(thread[i], NULL);
-	check_counted(401000, 401000);
+	check_counted(COUNTED);
 	host_gate(&counted, INSTR_GATE_SHUT, NULL, 0);
 	count_in_thread((void *)1000);
-	check_counted(401000, 401000);
+	check_counted(COUNTED);
+	vfork_children_are_not_counted();
 }
 
 /* ---- whole -------------------------------------------------------------------- */

@@ -430,10 +430,19 @@ TIMED long counted_function(long x)
 	return x == 7 ? timed_leaf(value) : value + 1;
 }
 
+long counted_crowded(long x);		/* unwind_asm.S */
+
 static void call_counted(long arg)
 {
 	for (long i = 0; i < arg; i++)
-		sum += counted_function(i);
+		sum += counted_function(i) + counted_crowded(i);
+}
+
+static bool counts_apart(const char *name)
+{
+	const struct instr_plan_site *site = host_site(&counted, name);
+
+	return site && site->counts_apart;
 }
 
 static int compare(const void *a, const void *b)
@@ -556,10 +565,16 @@ static void behind_the_gate(void)
 
 static void where_calls_are_only_counted(void)
 {
+	const uint64_t nobody[] = { 1 };
+
+	CHECK(counts_apart("counted_crowded") == (WAY == INSTR_WAY_RETURN));
+	CHECK(!counts_apart("counted_function"));
 	begin_steps();
 	host_gate(&counted, INSTR_GATE_SOLO, NULL, 0);
 	check_steps(call_counted, 10);
 	host_gate(&counted, INSTR_GATE_MANY, NULL, 0);
+	check_steps(call_counted, 10);
+	host_gate(&counted, INSTR_GATE_VFORK, nobody, 1);
 	check_steps(call_counted, 10);
 	host_gate(&counted, INSTR_GATE_SHUT, NULL, 0);
 	check_steps(call_counted, 10);

@@ -69,20 +69,26 @@ static uint16_t emit_interceptor(struct emit *emit, const struct instr_plan_site
 	return at;
 }
 
+/* RAX becomes a number of the stack. They are often 8 MiB apart, or 64 KiB. Changes RCX. */
+static void emit_stack(struct emit *emit)
+{
+	EMIT(emit, "\x48\x89\xe0"			/* mov %rsp,%rax */
+		   "\x48\x89\xe1"			/* mov %rsp,%rcx */
+		   "\x48\xc1\xe8\x10"		/* shr $16,%rax */
+		   "\x48\xc1\xe9\x17"		/* shr $23,%rcx */
+		   "\x31\xc8");			/* xor %ecx,%eax */
+}
+
 /*
  * RAX becomes a guess at the processor's number. Whether it is right matters only
- * to who else uses the cache line: stacks are often 8 MiB apart, or 64 KiB.
+ * to who else uses the cache line.
  */
 static void emit_processor(struct emit *emit, const struct machine *machine)
 {
 	if (machine->has_rdpid)
 		EMIT(emit, "\xf3\x0f\xc7\xf8");	/* rdpid %rax */
 	else
-		EMIT(emit, "\x48\x89\xe0"		/* mov %rsp,%rax */
-			   "\x48\x89\xe1"		/* mov %rsp,%rcx */
-			   "\x48\xc1\xe8\x10"	/* shr $16,%rax */
-			   "\x48\xc1\xe9\x17"	/* shr $23,%rcx */
-			   "\x31\xc8");		/* xor %ecx,%eax */
+		emit_stack(emit);
 }
 
 static void emit_count_in_shard(struct emit *emit, const struct block_places *places)
@@ -173,16 +179,49 @@ static void emit_timing_unwind(struct emit *emit, const struct block_places *pla
 		   LEA_RSP_UP);
 }
 
+static void emit_call_count(struct emit *emit, const struct block_places *places,
+			    int64_t count)
+{
+	EMIT(emit, "\x50"			/* push %rax */
+		   "\x48\x8d\x05");		/* lea count(%rip),%rax */
+	emit_relative(emit, count, 0);
+	emit_timing(emit, places, timing_count);
+	EMIT(emit, "\x58");			/* pop %rax */
+}
+
+/* What timing_count does: to go there and back takes as long as the rest. */
+static void emit_count_in_lane(struct emit *emit, const struct block_places *places,
+			       int64_t count)
+{
+	size_t many, no;
+
+	EMIT(emit, "\x50\x51");			/* push %rax; push %rcx */
+	emit_look_at_gate(emit, places, INSTR_GATE_MANY);
+	many = emit_forward(emit, 0x74);
+	emit_call_gate(emit, places);
+	no = emit_forward(emit, 0x74);
+	emit_land(emit, many);
+	emit_stack(emit);
+	EMIT(emit, "\x83\xe0\x03"			/* and $3,%eax */
+		   "\xc1\xe0");			/* shl $TIMING_RECORD_BITS,%eax */
+	emit_byte(emit, TIMING_RECORD_BITS);
+	EMIT(emit, "\x48\x8d\x0d");			/* lea count of lane 1(%rip),%rcx */
+	emit_relative(emit, count + (1 << TIMING_RECORD_BITS), 0);
+	EMIT(emit, "\xf0\x48\xff\x04\x01");	/* lock incq (%rcx,%rax) */
+	emit_land(emit, no);
+	EMIT(emit, "\x59\x58");			/* pop %rcx; pop %rax */
+}
+
 /*
  *		cmpb	$INSTR_GATE_SOLO,gate
  *		jne	1f
  *		incq	count
  *		jmp	2f
- *	1:	call	timing_count, of which RAX is the address
+ *	1:	...	in a lane, if this thread counts
  *	2:
  */
-static void emit_count_one(struct emit *emit, const struct block_places *places,
-			   size_t at, bool flags_live)
+static void emit_count_one(struct emit *emit, const struct instr_plan_site *site,
+			   const struct block_places *places, size_t at, bool flags_live)
 {
 	int64_t count = places->record + (int64_t)at;
 	size_t many, done;
@@ -197,11 +236,10 @@ static void emit_count_one(struct emit *emit, const struct block_places *places,
 	emit_land(emit, many);
 	if (!flags_live)
 		EMIT(emit, LEA_RSP_DOWN);
-	EMIT(emit, "\x50"			/* push %rax */
-		   "\x48\x8d\x05");		/* lea count(%rip),%rax */
-	emit_relative(emit, count, 0);
-	emit_timing(emit, places, timing_count);
-	EMIT(emit, "\x58");			/* pop %rax */
+	if (site->counts_apart)
+		emit_call_count(emit, places, count);
+	else
+		emit_count_in_lane(emit, places, count);
 	if (!flags_live)
 		EMIT(emit, LEA_RSP_UP);
 	emit_land(emit, done);
@@ -218,7 +256,7 @@ static void emit_enter(struct emit *emit, const struct instr_plan_site *site,
 		       const struct block_places *places)
 {
 	if (site->measure == INSTR_EXITS)
-		emit_count_one(emit, places, offsetof(struct timing_record, calls),
+		emit_count_one(emit, site, places, offsetof(struct timing_record, calls),
 			       site->flags_live);
 	else
 		emit_timing_record(emit, places,
@@ -227,7 +265,7 @@ static void emit_enter(struct emit *emit, const struct instr_plan_site *site,
 
 /*
  *		call	timing_take, of which RAX is the record
- *		...	what happens at entries
+ *		...	what else happens at entries of what is timed
  *		jmp	to the slot, which is where the return address was
  *		...	timing_take comes back here if it found none
  */
@@ -239,7 +277,8 @@ static void emit_enter_by_slot(struct emit *emit, const struct instr_plan_site *
 	if (site->measure == INSTR_EXITS)
 		counted.record += TIMING_COUNTED;
 	emit_timing_record(emit, &counted, timing_take);
-	emit_enter(emit, site, places);
+	if (site->measure == INSTR_TIMES)
+		emit_enter(emit, site, places);
 	EMIT(emit, "\x48\x8d\x64\x24\x08"	/* lea 8(%rsp),%rsp */
 		   "\xff\x64\x24\xf8"		/* jmp *-8(%rsp) */
 		   "\x90"			/* for who looks at the byte before */
@@ -269,7 +308,7 @@ static void emit_exit(struct emit *emit, const struct instr_plan_site *site,
 	if (branch)
 		stays = emit_forward(emit, 0x70 | (insn_condition(insn, bytes) ^ 1));
 	if (site->measure == INSTR_EXITS)
-		emit_count_one(emit, places, offsetof(struct timing_record, exits), true);
+		emit_count_one(emit, site, places, offsetof(struct timing_record, exits), true);
 	else
 		emit_timing_record(emit, places, timing_leave);
 	if (!branch)

@@ -258,6 +258,7 @@ struct instr_plan_site {
 	bool enters;		/* it is a function's entry */
 	uint8_t exits;		/* bit n: moved[n] leaves a function */
 	bool by_slot;		/* ... which returns to a return slot */
+	bool counts_apart;	/* several threads count in a routine, as room is short */
 	uint8_t unwinds;	/* it is the entry of what unwinds stacks: see timing.h */
 	uint32_t record;	/* number of the function's */
 	uint8_t old[INSTR_WINDOW_MAX];

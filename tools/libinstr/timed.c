@@ -89,11 +89,20 @@ static void drop_beginnings(struct exits *exits)
 	exits->nr = nr;
 }
 
-/* False: the block, or what says how to unwind out of it, would be too long for a cell. */
-static bool fits_cell(struct instr_plan_site *site)
+static bool fits_as_it_is(struct instr_plan_site *site)
 {
 	block_measure(site);
 	return unwind_cell_len(site) <= UNWIND_RECORD;
+}
+
+/* False: the block, or what says how to unwind out of it, would be too long for a cell. */
+static bool fits_cell(struct instr_plan_site *site)
+{
+	site->counts_apart = false;
+	if (fits_as_it_is(site))
+		return true;
+	site->counts_apart = true;
+	return fits_as_it_is(site);
 }
 
 /* Marks what in the window leaves the function. False: it does not fit. */
@@ -403,7 +412,7 @@ static int add_unwinder(struct timed *timed, size_t func, uint8_t how,
 
 	if (entry) {
 		entry->unwinds = how;
-		block_measure(entry);
+		fits_cell(entry);
 		return 0;
 	}
 	site_plan(timed->text, func, &site);

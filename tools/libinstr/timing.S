@@ -616,9 +616,9 @@ end_frame:
 /* ---- counting ------------------------------------------------------------------- */
 
 /*
- * Where there may be several threads: RAX is the address of a count of lane 0. Changes
- * flags. Stacks are often 8 MiB apart, or 64 KiB: which of the lanes it is matters only to
- * who else uses it.
+ * RAX is the address of a count of lane 0. Changes flags. Stacks are often 8 MiB apart, or
+ * 64 KiB: which of the lanes it is matters only to who else uses it. One thread alone uses
+ * lane 0, as blocks do.
  */
 timing_count:
 	push	%rcx
@@ -626,11 +626,7 @@ timing_count:
 	lea	0x7fffffff(%rip), %rcx
 	HOLE
 	cmpb	$GATE_MANY, -CONTROL_FRAMES(%rcx)
-	je	1f
-	push	%rax
-	call	timing_code - CODE_AT + GATE_AT
-	pop	%rax
-	jz	2f
+	jne	3f
 1:	mov	%rsp, %rcx
 	mov	%rsp, %rdx
 	shr	$16, %rcx
@@ -643,14 +639,22 @@ timing_count:
 2:	pop	%rdx
 	pop	%rcx
 	ret
+3:	ja	4f
+	incq	(%rax)
+	jmp	2b
+4:	push	%rax
+	call	timing_code - CODE_AT + GATE_AT
+	pop	%rax
+	jnz	1b
+	jmp	2b
 
 /* ---- return slots --------------------------------------------------------------- */
 
 /*
  * At the entry of a function that returns to a slot: RAX is its record, perhaps with
- * TIMING_COUNTED. Its return address becomes the address of its slot; but where there is
- * none that can be had it stays, and this returns to TIMING_MISSED_LEN bytes before the
- * displaced instructions.
+ * TIMING_COUNTED, and then it is counted here. Its return address becomes the address of its
+ * slot; but where there is none that can be had it stays, and this returns to
+ * TIMING_MISSED_LEN bytes before the displaced instructions.
  *
  * Entries of the table are looked for from the one on that a hash says. A free one is taken
  * by its address, and then by its record: who finds an address without a record goes on as
@@ -688,6 +692,10 @@ timing_take:
 	HOLE slot_
 	add	%rdx, %rcx
 	mov	%rcx, BEHIND(6)(%rsp)
+	test	$TIMING_COUNTED, %r8b
+	jz	.Ltake_out
+	lea	RECORD_CALLS - TIMING_COUNTED(%r8), %rax
+	call	timing_count
 .Ltake_out:
 	pop	%rax
 	add	$127, %al
