@@ -60,29 +60,35 @@ static const struct load loads[] = {
 
 static const char *const loop_name[] = { "independent", "chain", "recursion" };
 
-enum way { PLAIN, LOCK, SOLO, MANY, UPROBE, EXITS, EXITS_MANY, CLOCKS, TIMED, URETPROBE,
-	   NR_WAYS };
+enum way { PLAIN, LOCK, SOLO, MANY, UPROBE, EXITS, EXITS_MANY, EXITS_SLOT, EXITS_SLOT_MANY,
+	   CLOCKS, TIMED, TIMED_SLOT, URETPROBE, NR_WAYS };
+
+static struct host host, host_exits, host_exits_slot, host_timed, host_timed_slot;
 
 static const struct {
 	const char *name;
 	enum shape_copy copy;
+	const struct host *host;	/* NULL: none of ours */
 	uint64_t gate;
 } ways[NR_WAYS] = {
-	[PLAIN] = { "not counted", SHAPE_PLAIN, 0 },
-	[LOCK] = { "inline lock inc", SHAPE_LOCK, 0 },
-	[SOLO] = { "instr, one thread", SHAPE_OURS, INSTR_GATE_SOLO },
-	[MANY] = { "instr, threads", SHAPE_OURS, INSTR_GATE_MANY },
-	[UPROBE] = { "uprobe", SHAPE_UPROBE, 0 },
-	[EXITS] = { "instr, both ends", SHAPE_EXITS, INSTR_GATE_SOLO },
-	[EXITS_MANY] = { "..., threads", SHAPE_EXITS, INSTR_GATE_MANY },
-	[CLOCKS] = { "two rdtsc", SHAPE_PLAIN, 0 },
-	[TIMED] = { "instr, timed", SHAPE_TIMED, 0 },
-	[URETPROBE] = { "uprobe, uretprobe", SHAPE_URETPROBE, 0 },
+	[PLAIN] = { "not counted", SHAPE_PLAIN, NULL, 0 },
+	[LOCK] = { "inline lock inc", SHAPE_LOCK, NULL, 0 },
+	[SOLO] = { "instr, one thread", SHAPE_OURS, &host, INSTR_GATE_SOLO },
+	[MANY] = { "instr, threads", SHAPE_OURS, &host, INSTR_GATE_MANY },
+	[UPROBE] = { "uprobe", SHAPE_UPROBE, NULL, 0 },
+	[EXITS] = { "instr, both ends", SHAPE_EXITS, &host_exits, INSTR_GATE_SOLO },
+	[EXITS_MANY] = { "..., threads", SHAPE_EXITS, &host_exits, INSTR_GATE_MANY },
+	[EXITS_SLOT] = { "instr, by slot", SHAPE_EXITS_SLOT, &host_exits_slot, INSTR_GATE_SOLO },
+	[EXITS_SLOT_MANY] = { "..., threads", SHAPE_EXITS_SLOT, &host_exits_slot,
+			      INSTR_GATE_MANY },
+	[CLOCKS] = { "two rdtsc", SHAPE_PLAIN, NULL, 0 },
+	[TIMED] = { "instr, timed", SHAPE_TIMED, &host_timed, INSTR_GATE_MANY },
+	[TIMED_SLOT] = { "..., by slot", SHAPE_TIMED_SLOT, &host_timed_slot, INSTR_GATE_MANY },
+	[URETPROBE] = { "uprobe, uretprobe", SHAPE_URETPROBE, NULL, 0 },
 };
 
 static struct series ns[NR_LOADS][NR_WAYS], added[NR_LOADS][NR_WAYS];
 static struct series uftrace[UFTRACE_DYNAMIC + 1];
-static struct host host, host_exits, host_timed;
 static int uprobe[16], uretprobe[16];	/* of each shape; the latter with an entry, too */
 static uint64_t counted[16][NR_WAYS];	/* calls that were made of each shape */
 
@@ -211,10 +217,9 @@ static bool way_is_there(enum way way, const struct load *load, size_t shape)
 {
 	if (way == CLOCKS)
 		return clocked_loop[load->loop];
-	if (way == SOLO || way == EXITS || way == UPROBE || way == URETPROBE)
-		return load->threads == 1 && (way == SOLO || way == EXITS || (uprobe[shape] >= 0 &&
-							      uretprobe[shape] >= 0));
-	return true;
+	if (way == UPROBE || way == URETPROBE)
+		return load->threads == 1 && uprobe[shape] >= 0 && uretprobe[shape] >= 0;
+	return load->threads == 1 || !ways[way].host || ways[way].gate == INSTR_GATE_MANY;
 }
 
 static long load_calls(const struct load *load, enum way way)
@@ -238,10 +243,8 @@ static double measure(const struct load *load, enum way way)
 
 	if (!way_is_there(way, load, (size_t)(shape - shapes)))
 		return NAN;
-	if (ways[way].copy == SHAPE_OURS)
-		host_gate(&host, ways[way].gate, NULL, 0);
-	if (ways[way].copy == SHAPE_EXITS)
-		host_gate(&host_exits, ways[way].gate, NULL, 0);
+	if (ways[way].host)
+		host_gate(ways[way].host, ways[way].gate, NULL, 0);
 	counted[shape - shapes][way] += (uint64_t)(job.nr * load->threads);
 	if (load->threads > 1)
 		return job_do_threads(&job, load->threads);
@@ -306,8 +309,11 @@ static void check_counts(void)
 		check("instr", shape, host_count(&host, host_site(&host, name)),
 		      counted[i][SOLO] + counted[i][MANY]);
 		check_exits(&host_timed, "timed", shape, counted[i][TIMED]);
+		check_exits(&host_timed_slot, "slottimed", shape, counted[i][TIMED_SLOT]);
 		check_exits(&host_exits, "exits", shape,
 			    counted[i][EXITS] + counted[i][EXITS_MANY]);
+		check_exits(&host_exits_slot, "slotexits", shape,
+			    counted[i][EXITS_SLOT] + counted[i][EXITS_SLOT_MANY]);
 		if (uprobe[i] >= 0)
 			check("the uprobe", shape, uprobe_count(uprobe[i]), counted[i][UPROBE]);
 		if (uretprobe[i] >= 0)
@@ -375,9 +381,13 @@ static const struct summary {
 	{ "uprobe, single-stepped", UPROBE, "endbr sub lea mov flags behind" },
 	{ "instr, both ends", EXITS, ENTRIES },
 	{ "..., threads", EXITS_MANY, ENTRIES },
+	{ "... by slot", EXITS_SLOT, ENTRIES },
+	{ "... by slot, threads", EXITS_SLOT_MANY, ENTRIES },
 	{ "two rdtsc", CLOCKS, ENTRIES },
 	{ "instr, timed", TIMED, ENTRIES },
 	{ "... moved call", TIMED, "second" },
+	{ "... by slot", TIMED_SLOT, ENTRIES },
+	{ "... by slot, moved call", TIMED_SLOT, "second" },
 	{ "uprobe, uretprobe, emulated", URETPROBE, "push first second fib" },
 	{ "... single-stepped", URETPROBE, "endbr sub lea mov flags behind" },
 };
@@ -443,31 +453,35 @@ static void print_all(void)
 
 /* ---- beginning and end ------------------------------------------------------------ */
 
-static void prepare_exits(struct host *new, enum instr_measure measure, const char *glob,
-			  uint64_t load)
+static void stop(const struct instr_err *err)
+{
+	fprintf(stderr, "call: %s\n", err->text);
+	exit(1);
+}
+
+static void prepare_exits(struct host *new, enum instr_measure measure, enum instr_way way,
+			  const char *glob, uint64_t load)
 {
 	struct instr_err err = { 0 };
 
-	if (host_prepare_exits(new, measure, INSTR_WAY_RETURN, "/proc/self/exe", &glob, 1, load, true, &err)) {
-		fprintf(stderr, "call: %s\n", err.text);
-		exit(1);
-	}
+	if (host_prepare_exits(new, measure, way, "/proc/self/exe", &glob, 1, load, true, &err))
+		stop(&err);
 	host_show(new, true);
 }
 
 static void prepare(void)
 {
 	static const char *const glob = "ours_*";
-	struct link_map *self = dlopen(NULL, RTLD_NOW);
+	uint64_t load = ((struct link_map *)dlopen(NULL, RTLD_NOW))->l_addr;
 	struct instr_err err = { 0 };
 
-	if (host_prepare(&host, "/proc/self/exe", &glob, 1, self->l_addr, HOST_ANYWHERE, &err)) {
-		fprintf(stderr, "call: %s\n", err.text);
-		exit(1);
-	}
+	if (host_prepare(&host, "/proc/self/exe", &glob, 1, load, HOST_ANYWHERE, &err))
+		stop(&err);
 	host_show(&host, true);
-	prepare_exits(&host_exits, INSTR_EXITS, "exits_*", self->l_addr);
-	prepare_exits(&host_timed, INSTR_TIMES, "timed_*", self->l_addr);
+	prepare_exits(&host_exits, INSTR_EXITS, INSTR_WAY_RETURN, "exits_*", load);
+	prepare_exits(&host_timed, INSTR_TIMES, INSTR_WAY_RETURN, "timed_*", load);
+	prepare_exits(&host_exits_slot, INSTR_EXITS, INSTR_WAY_SLOT, "slotexits_*", load);
+	prepare_exits(&host_timed_slot, INSTR_TIMES, INSTR_WAY_SLOT, "slottimed_*", load);
 }
 
 static void open_uprobes(void)

@@ -6,11 +6,13 @@
 #define DECLARE(name)								\
 	long plain_##name(long), lock_##name(long), ours_##name(long),		\
 	     trap_##name(long), exits_##name(long), timed_##name(long),		\
+	     slotexits_##name(long), slottimed_##name(long),			\
 	     uprobe_##name(long), uretprobe_##name(long);
 
 #define SHAPE(name)								\
 	{ #name, { plain_##name, lock_##name, ours_##name, trap_##name,		\
-		   exits_##name, timed_##name, uprobe_##name, uretprobe_##name } },
+		   exits_##name, timed_##name, slotexits_##name, slottimed_##name,	\
+		   uprobe_##name, uretprobe_##name } },
 
 #define ALL(do)									\
 	do(push) do(endbr) do(sub) do(lea) do(mov) do(flags) do(first) do(second)	\

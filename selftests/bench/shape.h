@@ -16,6 +16,8 @@ enum shape_copy {
 	SHAPE_TRAP,	/* "trap_NAME": for int3 sites of ours */
 	SHAPE_EXITS,	/* "exits_NAME": for calls and returns, counted by us */
 	SHAPE_TIMED,	/* "timed_NAME": for timing by us */
+	SHAPE_EXITS_SLOT,	/* "slotexits_NAME": the same, by return slots */
+	SHAPE_TIMED_SLOT,	/* "slottimed_NAME" */
 	SHAPE_UPROBE,	/* for uprobes */
 	SHAPE_URETPROBE,	/* for uprobes at both ends */
 	NR_SHAPE_COPIES,

@@ -1,17 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* For shape.c: the functions, in all copies. */
+/*
+ * For shape.c: the functions, in all copies. Of what has a return slot unwinding has to be
+ * known.
+ */
 	.macro	entry copy, name
 	.balign 64
 	.globl	\copy\()_\name
 	.type	\copy\()_\name, @function
 \copy\()_\name:
+	.cfi_startproc
 	.ifc	\copy, lock
 	lock incq shape_locked(%rip)	/* it leaves the carry flag alone */
 	.endif
 	.endm
 
 	.macro	done copy, name
+	.cfi_endproc
 	.size	\copy\()_\name, . - \copy\()_\name
+	.endm
+
+	.macro	pushed register
+	push	\register
+	.cfi_adjust_cfa_offset 8
+	.endm
+
+	.macro	popped register
+	pop	\register
+	.cfi_adjust_cfa_offset -8
+	.endm
+
+	.macro	room bytes
+	sub	$\bytes, %rsp
+	.cfi_adjust_cfa_offset \bytes
+	.endm
+
+	.macro	no_room bytes
+	add	$\bytes, %rsp
+	.cfi_adjust_cfa_offset -\bytes
 	.endm
 
 	.macro	leaf_of copy
@@ -27,26 +52,26 @@ leaf_\copy:
 	.balign 4096
 
 entry \copy, push
-	push	%rbp
+	pushed	%rbp
 	mov	%rsp, %rbp
 	lea	1(%rdi), %rax
-	pop	%rbp
+	popped	%rbp
 	ret
 done \copy, push
 
 entry \copy, endbr
 	endbr64
-	push	%rbp
+	pushed	%rbp
 	mov	%rsp, %rbp
 	lea	1(%rdi), %rax
-	pop	%rbp
+	popped	%rbp
 	ret
 done \copy, endbr
 
 entry \copy, sub
-	sub	$8, %rsp
+	room	8
 	lea	1(%rdi), %rax
-	add	$8, %rsp
+	no_room	8
 	ret
 done \copy, sub
 
@@ -75,23 +100,23 @@ entry \copy, first			/* a call: it is patched */
 done \copy, first
 
 entry \copy, second			/* the call is displaced */
-	push	%rbx
+	pushed	%rbx
 	call	leaf_\copy
-	pop	%rbx
+	popped	%rbx
 	ret
 done \copy, second
 
 entry \copy, behind			/* the jump ends in the call's opcode */
-	sub	$8, %rsp
+	room	8
 	call	leaf_\copy
-	add	$8, %rsp
+	no_room	8
 	ret
 done \copy, behind
 
 entry \copy, fib
-	push	%rbp
-	push	%rbx
-	sub	$8, %rsp
+	pushed	%rbp
+	pushed	%rbx
+	room	8
 	mov	%rdi, %rbx
 	cmp	$1, %rdi
 	jle	.Lend_\copy
@@ -103,9 +128,9 @@ entry \copy, fib
 	lea	(%rbp,%rax), %rbx
 .Lend_\copy:
 	mov	%rbx, %rax
-	add	$8, %rsp
-	pop	%rbx
-	pop	%rbp
+	no_room	8
+	popped	%rbx
+	popped	%rbp
 	ret
 done \copy, fib
 
@@ -119,6 +144,8 @@ leaf_of \copy
 	shapes trap
 	shapes exits
 	shapes timed
+	shapes slotexits
+	shapes slottimed
 	shapes uprobe
 	shapes uretprobe
 	.balign 4096
