@@ -8,6 +8,7 @@
     sys.exit(tap.done())
 """
 
+import collections
 import os
 import re
 import signal
@@ -17,20 +18,25 @@ import tempfile
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 OUT = os.path.join(TOP, "build", "host")
-HOSTED = re.compile(r"(\d+) (.*): (\d+) functions, (\d+) calls, (\d+) traps(, .*)?\n")
+HOSTED = re.compile(r"(\d+) (.*): (\d+) functions, (\d+) calls, (\d+) traps(?:, own: (.*))?\n")
 
 
 class Log:
-    """What the instrumented processes said: {pid: (functions, calls, traps)}."""
+    """What the instrumented processes said: {pid: (functions, calls, traps)}. ends: how often
+    functions of the programs themselves ended in which way, if they were timed."""
 
     def __init__(self, path):
         self.process = {}
         self.trouble = []
+        self.ends = collections.Counter()
         with open(path, encoding="utf-8", errors="replace") as file:
             for line in file:
                 match = HOSTED.fullmatch(line)
                 if match:
                     self.process[int(match[1])] = tuple(int(match[i]) for i in (3, 4, 5))
+                    for end in filter(None, (match[6] or "").split(", ")):
+                        number, kind = end.split()
+                        self.ends[kind] += int(number)
                 else:
                     self.trouble.append(line.rstrip())
 

@@ -10,7 +10,7 @@
  *	INSTR_HOST_LOG=/tmp/log		where a process that exits says what it did:
  *
  *	PID NAME: N functions, N calls, N traps
- *	PID NAME: N functions, N calls, N traps, N returns, N left otherwise, N inside
+ *	PID NAME: N functions, N calls, N traps, own: N return, N exception, ...
  *	PID NAME: what went wrong
  *
  * Programs that it execs do the same, if they are given the environment; a fork
@@ -41,11 +41,13 @@ struct mapped {
 	char path[PATH_MAX];
 	uint64_t load;
 	bool hidden;	/* only what unwinds */
+	bool own;	/* the program itself */
 };
 
 static struct mapped mapped[HOSTS_MAX];
 static struct host host[HOSTS_MAX];
 static size_t nr_mapped, nr_hosts;
+static const struct host *own;
 static char log_path[PATH_MAX];
 static bool is_timed;
 static enum instr_way way;
@@ -90,6 +92,7 @@ static int collect(struct dl_phdr_info *info, size_t size, void *list)
 	if (len <= 0 || !is_listed(list, base_name(next->path), &next->hidden))
 		return 0;
 	next->load = info->dlpi_addr;
+	next->own = !info->dlpi_name[0];
 	return ++nr_mapped == HOSTS_MAX;
 }
 
@@ -146,10 +149,13 @@ static void prepare_all(void)
 	for (size_t i = 0; i < nr_mapped; i++) {
 		struct instr_err err = { 0 };
 
-		if (prepare(&host[nr_hosts], &mapped[i], &err))
+		if (prepare(&host[nr_hosts], &mapped[i], &err)) {
 			report("%s", err.text);
-		else
-			nr_hosts++;
+			continue;
+		}
+		if (mapped[i].own)
+			own = &host[nr_hosts];
+		nr_hosts++;
 	}
 }
 
@@ -224,13 +230,27 @@ static void check_times(const struct host *from, size_t place, const struct inst
 		       (unsigned long long)times->calls);
 }
 
-static void add_times(const struct host *from, uint64_t *exits)
+static uint64_t nr_timed_calls(void)
+{
+	static struct instr_times times;
+	uint64_t nr = 0;
+
+	for (size_t i = 0; i < nr_hosts; i++) {
+		for (size_t j = 0; j < host[i].plan->nr_places; j++) {
+			host_times(&host[i], instr_plan_place(host[i].plan, j), &times);
+			check_times(&host[i], j, &times);
+			nr += times.calls;
+		}
+	}
+	return nr;
+}
+
+static void sum_exits(const struct host *from, uint64_t *exits)
 {
 	static struct instr_times times;
 
 	for (size_t i = 0; i < from->plan->nr_places; i++) {
 		host_times(from, instr_plan_place(from->plan, i), &times);
-		check_times(from, i, &times);
 		for (size_t j = 0; j < INSTR_EXIT_MAX; j++)
 			exits[j] += times.exits[j];
 	}
@@ -239,17 +259,17 @@ static void add_times(const struct host *from, uint64_t *exits)
 /* Who is in these functions now, as this is called from one, is inside. */
 static void report_times(void)
 {
-	uint64_t exits[INSTR_EXIT_MAX] = { 0 }, calls = 0;
+	uint64_t exits[INSTR_EXIT_MAX] = { 0 };
+	char text[INSTR_EXIT_MAX * 40] = "";
+	size_t len = 0;
 
-	for (size_t i = 0; i < nr_hosts; i++)
-		add_times(&host[i], exits);
-	for (size_t j = 0; j < INSTR_EXIT_MAX; j++)
-		calls += exits[j];
-	report("%zu functions, %llu calls, %lu traps, %llu returns, %llu left otherwise, %llu inside",
-	       nr_functions(), (unsigned long long)calls, host_nr_traps(),
-	       (unsigned long long)exits[INSTR_EXIT_RETURN],
-	       (unsigned long long)(calls - exits[INSTR_EXIT_RETURN] - exits[INSTR_EXIT_INSIDE]),
-	       (unsigned long long)exits[INSTR_EXIT_INSIDE]);
+	if (own)
+		sum_exits(own, exits);
+	for (size_t i = 0; i < INSTR_EXIT_MAX; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, ", %llu %s",
+					(unsigned long long)exits[i], instr_exit_name(i));
+	report("%zu functions, %llu calls, %lu traps, own: %s", nr_functions(),
+	       (unsigned long long)nr_timed_calls(), host_nr_traps(), text + strlen(", "));
 }
 
 __attribute__((destructor))

@@ -26,12 +26,13 @@ LLVM = "/usr/lib/x86_64-linux-gnu/libunwind.so.1"
 
 class Program:
     """name: also that of the file, up to a colon; files: instrumented beside it;
-    status: how it ends; ends: exits that some of its functions have; lines: a pattern of
+    status: how it ends; ends: exits that some of its functions have; own: those that its
+    own have, and no others, beside returns; lines: a pattern of
     those that are compared, of its output; alone: nothing can be preloaded;
     whole: in an emulated machine, too, all files are instrumented;
     hidden: files of which the tool instruments what unwinds, unasked."""
 
-    def __init__(self, name, files, *args, status=0, ends=(), env=None, needs=(), lines=b"",
+    def __init__(self, name, files, *args, status=0, ends=(), own=(), env=None, needs=(), lines=b"",
                  alone=False, whole=False, hidden=()):
         self.name = " ".join((name, *args))
         self.path = os.path.join(TARGETS, name.partition(":")[0])
@@ -39,6 +40,7 @@ class Program:
         self.files = files
         self.status = status
         self.ends = ends
+        self.own = own
         self.env = env or {}
         self.needs = (self.path, *needs)
         self.lines = re.compile(lines)
@@ -87,7 +89,7 @@ PROGRAMS = [
     Program("terminate", CXX, "exits", status=4),
     Program("threads", CXX, ends=("exception",)),
     Program("million", CXX, ends=("exception",)),
-    Program("cancel", CXX, ends=("thread",)),
+    Program("cancel", CXX, ends=("thread",), own=("thread",)),
     Program("cleanup", (*C, "libgcc_s.so.1")),
     Program("cleanup-unwound", (*C, "libgcc_s.so.1"), ends=("thread",)),
     Program("forced", CXX, ends=("exception",)),

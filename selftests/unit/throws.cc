@@ -96,6 +96,27 @@ int throws_in_cleanup(int frames)
 	return caught_as(timed_cleaned, frames);
 }
 
+struct returner {
+	~returner()
+	{
+		timed_returns(1);
+	}
+};
+
+/* What it calls has nothing to destroy, and the destructor is called where that was. */
+TIMED int timed_above(int frames)
+{
+	returner returner;
+	int value = timed_frame(frames);
+	KEEP;
+	return value + 1;
+}
+
+int throws_past(int frames)
+{
+	return caught_as(timed_above, frames);
+}
+
 TIMED int timed_sort_compare(const void *a, const void *b)
 {
 	if (*(const int *)a == 7 || *(const int *)b == 7)

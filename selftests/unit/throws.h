@@ -11,6 +11,7 @@ extern "C" {
 int throws_through(int frames);			/* timed_frame: @frames + 1 calls, exceptions */
 int throws_again(int frames);			/* caught and rethrown in each frame */
 int throws_in_cleanup(int frames);		/* a destructor of each frame throws and catches */
+int throws_past(int frames);			/* through timed_frame, below one with a destructor */
 int throws_through_c(int frames);		/* timed_sort_compare, called by qsort(3) */
 /* Out of a handler of SIGSEGV: @function, called by timed_fault_caller, reads its argument. */
 int throws_in_handler(int (*function)(volatile int *));

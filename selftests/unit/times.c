@@ -211,6 +211,8 @@ static void exceptions(void)
 			     CHECK(!throws_in_cleanup(depth)));
 		EXPECT_EXITS("timed_returns", nr, INSTR_EXIT_RETURN, nr,
 			     CHECK(!throws_in_cleanup(depth)));
+		EXPECT_EXITS("timed_frame", nr, INSTR_EXIT_EXCEPTION, nr,
+			     CHECK(!throws_past(depth)));
 		EXPECT_EXITS("timed_c_frame", nr, INSTR_EXIT_EXCEPTION, nr,
 			     CHECK(!throws_through_c(depth)));
 		EXPECT_EXITS("timed_frame", nr, INSTR_EXIT_EXCEPTION, nr,

@@ -498,13 +498,19 @@ is_own:
  * addresses says that they are gone. Changes RDX.
  */
 reap_deeper:
+	call	is_own
+	jae	1f
+	call	reap_own
+	movq	$0, THREAD_EVENT(%rsi)
+1:	ret
+
+/* The same, where RDI is on that stack: there may be more that ended the same way. */
+reap_own:
 	push	%rax
 	push	%rcx
 	push	%rdi
 	push	%r9
 	mov	%rdi, %rcx
-	call	is_own
-	jae	3f
 	CLOCK	%r9
 1:	mov	THREAD_INNER(%rsi), %rax
 	test	%rax, %rax
@@ -524,25 +530,30 @@ reap_deeper:
 	jz	2f
 	cmp	%rdi, FRAME_ADDRESS(%rax)
 	ja	1b
-2:	movq	$0, THREAD_EVENT(%rsi)
-3:	pop	%r9
+2:	pop	%r9
 	pop	%rdi
 	pop	%rcx
 	pop	%rax
 	ret
 
-/* The frame RCX, where another function is entered. Changes RDX. */
+/*
+ * The frame RCX, where another function is entered, and what it had called: that ended with
+ * it, in the same way. RDI: where its return address lies. Changes RDX.
+ */
 reap_here:
 	push	%rax
 	push	%r9
-	CLOCK	%r9
+	call	is_own
+	jae	1f
+	call	reap_own
+1:	CLOCK	%r9
 	call	reap_frame
 	movq	$0, THREAD_EVENT(%rsi)
 	cmp	%rcx, THREAD_INNER(%rsi)
-	jne	1f
+	jne	2f
 	mov	FRAME_CALLER(%rcx), %rax
 	mov	%rax, THREAD_INNER(%rsi)
-1:	pop	%r9
+2:	pop	%r9
 	pop	%rax
 	ret
 
