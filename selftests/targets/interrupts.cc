@@ -32,7 +32,10 @@
 #define END(name)	".cfi_endproc\n.size " #name ", . - " #name "\n"
 #define BEHIND(name)	".globl " #name "_behind\n" #name "_behind:\n"
 
-/* In all of them what is called last is called behind the label. */
+/*
+ * In all of them what is called last is called behind the label. The sections whose names
+ * begin with "far_" are linked further than 2 GiB from where the slab will be.
+ */
 __asm__(".text\n"
 	".globl interrupted_start\n"
 	"interrupted_start:\n"
@@ -106,6 +109,27 @@ __asm__(".text\n"
 	"	nop; nop\n"
 	"	ret\n"
 	END(interrupted_load)
+	ENTRY(interrupted_far)
+	"	add far_zero(%rip), %rdi\n"
+	"	lea 1(%rdi), %rax\n"
+	"	ret\n"
+	END(interrupted_far)
+	ENTRY(interrupted_far_second)
+	"	mov %rdi, %rax\n"
+	"	add far_one(%rip), %rax\n"
+	"	ret\n"
+	END(interrupted_far_second)
+	ENTRY(interrupted_far_push)
+	"	push far_one(%rip)\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	pop %rax\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	add %rdi, %rax\n"
+	"	ret\n"
+	END(interrupted_far_push)
+	ENTRY(interrupted_far_tail)
+	"	jmp far_leaf\n"
+	END(interrupted_far_tail)
 	".globl interrupted_end\n"
 	"interrupted_end:\n"
 	/* With the carry flag. */
@@ -127,7 +151,17 @@ __asm__(".text\n"
 	"	pop %rdx\n"
 	"	.cfi_adjust_cfa_offset -8\n"
 	"	ret\n"
-	END(call_read));
+	END(call_read)
+	".pushsection far_text, \"ax\"\n"
+	ENTRY(far_leaf)
+	"	lea 1(%rdi), %rax\n"
+	"	ret\n"
+	END(far_leaf)
+	".popsection\n"
+	".pushsection far_data, \"a\"\n"
+	"far_zero: .quad 0\n"
+	"far_one: .quad 1\n"
+	".popsection\n");
 
 extern "C" {
 extern char interrupted_start[], interrupted_end[], interrupted_first_behind[],
@@ -140,6 +174,10 @@ long interrupted_second(long value);
 long interrupted_tail(long value);
 long interrupted_loop(long value);
 long interrupted_trap(long value);
+long interrupted_far(long value);
+long interrupted_far_second(long value);
+long interrupted_far_push(long value);
+long interrupted_far_tail(long value);
 long interrupted_load(const long *from);
 long interrupted_read_second(int fd, char *bytes, size_t len);
 long call_flags(long value);
@@ -153,8 +191,8 @@ static long call_import(long value)
 	return imported((int)value & 63) + value - (value & 63) + 1;
 }
 
-enum { LEAF, FLAGS, FIRST, FOURTH, SECOND, TAIL, LOOP, TRAP, IMPORT, CALLED, READ = CALLED,
-       READ_SECOND, LOAD, NR };
+enum { LEAF, FLAGS, FIRST, FOURTH, SECOND, TAIL, LOOP, TRAP, FAR, FAR_SECOND, FAR_PUSH, FAR_TAIL,
+       IMPORT, CALLED, READ = CALLED, READ_SECOND, LOAD, NR };
 
 /* They add 1. With @behind: they call the leaf, which is begun at that address. */
 static const struct {
@@ -174,6 +212,10 @@ static const struct {
 	  interrupted_tail_behind },
 	{ "interrupted_loop", interrupted_loop, (void *)interrupted_loop, nullptr },
 	{ "interrupted_trap", interrupted_trap, (void *)interrupted_trap, nullptr },
+	{ "interrupted_far", interrupted_far, (void *)interrupted_far, nullptr },
+	{ "interrupted_far_second", interrupted_far_second, (void *)interrupted_far_second, nullptr },
+	{ "interrupted_far_push", interrupted_far_push, (void *)interrupted_far_push, nullptr },
+	{ "interrupted_far_tail", interrupted_far_tail, (void *)interrupted_far_tail, nullptr },
 	{ "toascii@got", call_import, nullptr, nullptr },
 };
 

@@ -14,6 +14,11 @@
 	.size	\name, . - \name
 	.endm
 
+/*
+ * What is in sections that begin with "far_" can be linked far from the text, so that it is
+ * out of reach from a slab.
+ */
+
 	.text
 
 /* ---- functions: each has a window that needs something ---------------------- */
@@ -70,10 +75,15 @@ entry probe_red_zone
 	ret
 done probe_red_zone
 
+	.section far_text, "ax"
 entry local_return_address
 	mov	(%rsp), %rax
 	ret
 done local_return_address
+far_target:
+	lea	5(%rdi), %rax
+	ret
+	.text
 
 entry probe_call
 	sub	$8, %rsp
@@ -200,6 +210,42 @@ done probe_branches_inside
 entry probe_tail
 	jmp	*host_pointer(%rip)
 done probe_tail
+
+entry probe_jump_away
+	jmp	far_target
+done probe_jump_away
+
+entry probe_jcc_away
+	nop
+	jc	far_target
+	mov	$2, %eax
+	ret
+done probe_jcc_away
+
+entry probe_push
+	push	host_words(%rip)
+	pop	%rax
+	ret
+done probe_push
+
+entry probe_pop
+	push	%rdi
+	pop	host_scratch(%rip)
+	mov	host_scratch(%rip), %rax
+	ret
+done probe_pop
+
+entry probe_address
+	lea	host_words(%rip), %rbx
+	mov	8(%rbx), %rbx
+	ret
+done probe_address
+
+entry probe_add				/* all registers that would be free are used */
+	add	host_words(%rip), %rax
+	adc	host_words + 8(%rip), %rcx
+	ret
+done probe_add
 
 entry probe_short			/* another begins at once */
 	ret
@@ -344,14 +390,20 @@ entry host_call
 	ret
 done host_call
 
-	.data
+	.section far_data, "aw"
+	.globl	host_words, host_pointer
 	.balign 64
-	.globl	host_words, host_pointer, host_table, host_in, host_out, host_target
-	.globl	host_leak, host_stack_value
 host_words:
 	.quad	0x1122334412345678, 0x99aabbccddeeff00
 host_pointer:
 	.quad	local_return_address
+host_scratch:
+	.quad	0
+
+	.data
+	.balign 64
+	.globl	host_table, host_in, host_out, host_target
+	.globl	host_leak, host_stack_value
 host_table:
 	.quad	0, 0, local_return_address, 0
 host_in:

@@ -27,7 +27,9 @@ struct state {
 	do(probe_call_indexed) do(probe_call_stack) do(probe_jump)		\
 	do(probe_jump_short) do(probe_jcc) do(probe_jrcxz) do(probe_loop)	\
 	do(probe_loop_equal) do(probe_branches_back)				\
-	do(probe_branches_inside) do(probe_tail) do(probe_short)		\
+	do(probe_branches_inside) do(probe_tail)				\
+	do(probe_jump_away) do(probe_jcc_away) do(probe_push) do(probe_pop)	\
+	do(probe_address) do(probe_add) do(probe_short)				\
 	do(probe_after_short) do(probe_padded) do(probe_syscall)		\
 	do(probe_many) do(probe_pushes)						\
 	do(into_many_1) do(into_many_2) do(into_many_3) do(into_many_4)		\

@@ -187,3 +187,13 @@ void far_emit_operand(struct emit *emit, const struct insn *insn, const uint8_t 
 	else
 		emit_with_scratch(emit, insn, bytes, target);
 }
+
+/* PUSH changes what it would push anyway: it ends with the last. */
+size_t far_nr_again(const struct insn *insn, const uint8_t *bytes)
+{
+	if (is_address(insn, bytes))
+		return 2;
+	if (is_push(insn, bytes))
+		return 8;
+	return is_pop(insn, bytes) ? 6 : 5;
+}

@@ -13,6 +13,12 @@ bool far_is_possible(const struct insn *insn, const uint8_t *bytes);
 void far_emit_operand(struct emit *emit, const struct insn *insn, const uint8_t *bytes,
 		      int64_t target);
 
+/*
+ * How many of the instructions that it becomes, with the first, may be left in front of them
+ * and begun again with the first. Those behind them only give back what was taken.
+ */
+size_t far_nr_again(const struct insn *insn, const uint8_t *bytes);
+
 void far_emit_jump(struct emit *emit, int64_t target);
 
 #endif

@@ -15,6 +15,7 @@
 #include "array.h"
 #include "block.h"
 #include "err.h"
+#include "far.h"
 #include "slab.h"
 #include "stack.h"
 
@@ -72,6 +73,16 @@ static bool counts(const uint8_t *bytes, const struct insn *insn)
 	       (insn->len == 5 && !memcmp(bytes, "\xf0\x48\xff\x04\x01", 5));
 }
 
+/* Rows know where two registers are; is another one's value only on the stack? */
+static bool is_said(const struct state *state)
+{
+	for (int reg = 0; reg < STACK_REGISTERS; reg++) {
+		if (reg != RAX && reg != RCX && state->stack.saved[reg])
+			return false;
+	}
+	return true;
+}
+
 static void add_row(struct instr_shape *shape, size_t at, const struct state *state)
 {
 	shape->row[shape->nr++] = (struct instr_row){
@@ -92,7 +103,7 @@ static void add_row(struct instr_shape *shape, size_t at, const struct state *st
 static size_t read_one(struct instr_shape *shape, const uint8_t *code, size_t at, size_t len,
 		       struct state *state, struct insn *insn)
 {
-	if (at >= len || at > UINT8_MAX || shape->nr == INSTR_ROWS_MAX ||
+	if (at >= len || at > UINT8_MAX || shape->nr == INSTR_ROWS_MAX || !is_said(state) ||
 	    !insn_decode(code + at, len - at, insn))
 		return 0;
 	add_row(shape, at, state);
@@ -113,6 +124,19 @@ static void read_code(struct instr_shape *shape, const uint8_t *code, size_t at,
 		done = read_one(shape, code, at, len, state, &insn);
 		at += done;
 	} while (done);
+}
+
+/* The same, but only @nr instructions of it. */
+static void read_some(struct instr_shape *shape, const uint8_t *code, size_t at, size_t len,
+		      size_t nr, struct state *state)
+{
+	struct insn insn;
+	size_t done = 1;
+
+	for (; nr && done; nr--) {
+		done = read_one(shape, code, at, len, state, &insn);
+		at += done;
+	}
 }
 
 /* The same, up to the first instruction of that kind, and that, too. */
@@ -188,10 +212,26 @@ static bool moved_is_several(const struct instr_moved *moved, const uint8_t *blo
 	       insn.len != moved->new_len;
 }
 
-/*
- * What counts, and the first displaced instruction, or the jump of a pointer. Where the
- * instruction is several of which not all can be undone, in front of the first.
- */
+/* One that refers too far, and only loads, stores or computes? */
+static bool moved_is_far(const struct instr_plan_site *site, const struct instr_moved *moved)
+{
+	return site->far >> moved->old_at & 1 && moved->kind == INSN_PLAIN;
+}
+
+/* How many of the instructions it became, from the first on, can be undone. */
+static size_t moved_nr_again(const struct instr_plan_site *site, const struct instr_moved *moved)
+{
+	struct insn insn;
+
+	if (moved_only_goes(moved))
+		return SIZE_MAX;
+	if (!moved_is_far(site, moved))
+		return 1;
+	insn_recall(moved, site->old + moved->old_at, &insn);
+	return far_nr_again(&insn, site->old + moved->old_at);
+}
+
+/* What counts, and the first displaced instruction, or the jump of a pointer. */
 static size_t read_block(struct rewinds *rewinds, const struct instr_plan_site *site)
 {
 	const uint8_t *block = instr_plan_block(rewinds->plan, site);
@@ -203,9 +243,9 @@ static size_t read_block(struct rewinds *rewinds, const struct instr_plan_site *
 	read_code(&shape, block, 0, site->count_at, &state);
 	rewinds->slow_begins = state;
 	read_code(&shape, block, site->count_at, site->displaced_at, &state);
-	if (site->nr_moved && moved_only_goes(first))
-		read_code(&shape, block, first->new_at, first->new_at + (size_t)first->new_len,
-			  &state);
+	if (site->nr_moved)
+		read_some(&shape, block, first->new_at, first->new_at + (size_t)first->new_len,
+			  moved_nr_again(site, first), &state);
 	else
 		read_one(&shape, block, site->displaced_at, site->block_len, &state, &insn);
 	return shape_index(rewinds->plan, &shape);
@@ -286,6 +326,55 @@ static bool add_loop(struct rewinds *rewinds, const struct instr_plan_site *site
 			from + (uint64_t)insn.target);
 }
 
+/* One that is not counted any more is begun again. */
+static bool add_again(struct rewinds *rewinds, const struct instr_plan_site *site,
+		      const struct instr_moved *moved)
+{
+	const uint8_t *block = instr_plan_block(rewinds->plan, site);
+	struct instr_shape shape = { .nr = 0 };
+	struct state state = { .flags = INSTR_FLAGS_KEPT };
+
+	read_some(&shape, block + moved->new_at, 0, moved->new_len, moved_nr_again(site, moved),
+		  &state);
+	return add_rewind(rewinds, site->block + moved->new_at, site->offset + moved->old_at,
+			  shape_index(rewinds->plan, &shape), 0, 0);
+}
+
+/* RSP is in the beginning as it is in front of @insn: how far below where it will be. */
+static int32_t depth_before(const struct insn *insn, const uint8_t *bytes)
+{
+	struct stack stack = { .lowest = INT32_MIN };
+
+	stack_step(&stack, insn, bytes);
+	return -stack.depth;
+}
+
+/*
+ * One that has had its effect is done: what is left of it gives back a register, and the
+ * stack. Until then a row may not be able to tell of that register.
+ */
+static bool add_rest(struct rewinds *rewinds, const struct instr_plan_site *site,
+		     const struct instr_moved *moved)
+{
+	const uint8_t *old = site->old + moved->old_at;
+	const uint8_t *code = instr_plan_block(rewinds->plan, site) + moved->new_at;
+	size_t nr = moved_nr_again(site, moved), at = 0, len = moved->new_len;
+	struct state state = { .flags = INSTR_FLAGS_KEPT };
+	struct instr_shape shape = { .nr = 0 };
+	struct insn insn;
+
+	insn_recall(moved, old, &insn);
+	state.stack.depth = depth_before(&insn, old);
+	for (; (nr || !is_said(&state)) && insn_decode(code + at, len - at, &insn); nr -= !!nr) {
+		stack_step(&state.stack, &insn, code + at);
+		at += insn.len;
+	}
+	read_code(&shape, code + at, 0, len - at, &state);
+	return !shape.nr || add_rewind(rewinds, site->block + moved->new_at + (int64_t)at,
+				       site->offset + moved->old_at + moved->old_len,
+				       shape_index(rewinds->plan, &shape), 0, 0);
+}
+
 /* Moved instructions that became several: what is not counted any more. */
 static bool add_moved(struct rewinds *rewinds, const struct instr_plan_site *site)
 {
@@ -299,9 +388,10 @@ static bool add_moved(struct rewinds *rewinds, const struct instr_plan_site *sit
 			continue;
 		if (moved->kind == INSN_LOOP)
 			added = add_loop(rewinds, site, moved);
-		else if (i && moved_only_goes(moved))
-			added = add_goes(rewinds, site->block + moved->new_at, moved->new_len,
-					 site->offset + moved->old_at);
+		else if (i && (moved_only_goes(moved) || moved_is_far(site, moved)))
+			added = add_again(rewinds, site, moved);
+		if (added && moved_is_far(site, moved))
+			added = add_rest(rewinds, site, moved);
 		if (!added)
 			return false;
 	}
