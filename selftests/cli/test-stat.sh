@@ -112,11 +112,14 @@ ctl stat -T -f mian -- bash -c true
 says "--time: no such function" 125 "no function matches 'mian'"
 ctl stat --time -f libc.so.6:__restore_rt -- /bin/bash
 says "--time: none can be timed" 125 'see: instrctl list --time '
-# Not LLVM's unwinder, but of its name, and at its place.
-mkdir "$tmp/lib" && cp /lib/x86_64-linux-gnu/libdl.so.2 "$tmp/lib/libunwind.so.1"
-LD_PRELOAD=$tmp/lib/libunwind.so.1 ctl stat -T --exit=slot -f xmalloc -- /bin/bash -c true
-says "--exit=slot: an unwinder that can't be told" 125 'no return slots: libunwind.so.1'
-says "... and what can be done" 125 'without --exit=slot'
+# Not unwinders, but of their names, and at their place.
+mkdir "$tmp/lib"
+for library in libunwind.so.1 libunwind.so.8; do
+	cp /lib/x86_64-linux-gnu/libdl.so.2 "$tmp/lib/$library"
+	LD_PRELOAD=$tmp/lib/$library ctl stat -T --exit=slot -f xmalloc -- /bin/bash -c true
+	says "--exit=slot: an unwinder that can't be told" 125 "no return slots: $library"
+	says "... and what can be done" 125 'without --exit=slot'
+done
 llvm=/usr/lib/x86_64-linux-gnu/libunwind.so.1
 for library in $llvm ${llvm##*/}; do
 	if [ -e /dev/instr ] || [ ! -e $llvm ]; then

@@ -22,6 +22,7 @@ C = ("libc.so.6",)
 CXX = ("libc.so.6", "libstdc++.so.6", "libgcc_s.so.1")
 RUST = ("libc.so.6", "libgcc_s.so.1")
 LLVM = "/usr/lib/x86_64-linux-gnu/libunwind.so.1"
+NONGNU = "/usr/lib/x86_64-linux-gnu/libunwind.so.8"
 
 
 class Program:
@@ -30,10 +31,11 @@ class Program:
     own have, and no others, beside returns; lines: a pattern of
     those that are compared, of its output; alone: nothing can be preloaded;
     whole: in an emulated machine, too, all files are instrumented;
-    hidden: files of which the tool instruments what unwinds, unasked."""
+    hidden: files of which the tool instruments what unwinds, unasked;
+    slots: return slots don't break it."""
 
     def __init__(self, name, files, *args, status=0, ends=(), own=(), env=None, needs=(), lines=b"",
-                 alone=False, whole=False, hidden=()):
+                 alone=False, whole=False, hidden=(), slots=True):
         self.name = " ".join((name, *args))
         self.path = os.path.join(TARGETS, name.partition(":")[0])
         self.argv = [self.path, *args]
@@ -47,6 +49,7 @@ class Program:
         self.alone = alone
         self.whole = whole
         self.hidden = hidden
+        self.slots = slots
 
     def missing(self):
         """What it needs that is not here, or None."""
@@ -69,6 +72,13 @@ def llvm(name, *args, files=CXX, **kwargs):
                    ends=("exception",), hidden=hidden, **kwargs)
 
 
+def nongnu(name, *args, files=CXX, **kwargs):
+    """With the other libunwind before libgcc's."""
+    return Program(name, files, *args, env={"LD_PRELOAD": NONGNU}, needs=(NONGNU,),
+                   ends=("exception",), hidden=(os.path.basename(NONGNU),), slots=False,
+                   **kwargs)
+
+
 ABORTS = -signal.SIGABRT
 
 PROGRAMS = [
@@ -79,6 +89,9 @@ PROGRAMS = [
     llvm("exceptions:llvm"),
     llvm("exceptions:llvm-measured", files=(*CXX, os.path.basename(LLVM))),
     llvm("threads:llvm"),
+    nongnu("exceptions:nongnu"),
+    nongnu("threads:nongnu"),
+    Program("steps", (*C, os.path.basename(NONGNU)), slots=False),
     Program("throw", CXX, "fault", ends=("exception",)),
     Program("terminate", CXX, "uncaught", status=ABORTS),
     Program("terminate", CXX, "noexcept", status=ABORTS),
@@ -111,8 +124,11 @@ PROGRAMS = [
 
 
 def chosen(names):
-    """Those whose files have these names, or all."""
-    return [program for program in PROGRAMS
+    """Those whose files have these names, or all; but for those that slots break."""
+    programs = PROGRAMS
+    if os.environ.get("INSTR_EXIT") == "slot":
+        programs = [program for program in programs if program.slots]
+    return [program for program in programs
             if not names or os.path.basename(program.path) in names or program.name in names]
 
 

@@ -211,6 +211,8 @@ static int make_plans(struct subject *subject, struct target *target,
 
 /* Exports what libgcc does, and asks the dynamic loader. */
 #define LLVM_UNWINDER "libunwind.so.1"
+/* As that one, but RSP is for it always what it takes for the end of a frame: see unwinding.c. */
+#define NONGNU_UNWINDER "libunwind.so.8"
 
 void targets_leave_out(struct targets *targets, struct target *target)
 {
@@ -247,17 +249,29 @@ static bool llvm_is_told(const struct targets *targets)
 	return false;
 }
 
+/* One that finds nothing behind a return slot, or NULL. */
+static const char *find_unwinder(const struct targets *targets, const struct subject *subject)
+{
+	if (resolve_is_there(subject, NONGNU_UNWINDER))
+		return NONGNU_UNWINDER;
+	if (resolve_is_there(subject, LLVM_UNWINDER) && !llvm_is_told(targets))
+		return LLVM_UNWINDER;
+	return NULL;
+}
+
 int targets_check_slots(const struct targets *targets, const struct subject *subject,
 			struct instr_err *err)
 {
+	const char *unwinder;
 	bool slots = false;
 
 	for (size_t i = 0; i < targets->nr; i++)
 		slots |= uses_slots(&targets->target[i]);
 	if (!slots)
 		return 0;
-	if (subject && resolve_is_there(subject, LLVM_UNWINDER) && !llvm_is_told(targets))
-		instr_fail(err, -ENOTUNIQ, "no return slots: " LLVM_UNWINDER " knows nothing of them");
+	unwinder = subject ? find_unwinder(targets, subject) : NULL;
+	if (unwinder)
+		instr_fail(err, -ENOTUNIQ, "no return slots: %s knows nothing of them", unwinder);
 	else if (targets->blind)
 		instr_fail(err, -ENOTUNIQ, "no return slots: libgcc_s.so.1 can't be told of them");
 	else
@@ -309,6 +323,8 @@ int targets_create(struct subject *subject, const struct patterns *patterns,
 		add_hidden(subject, "libstdc++.so.6", ret);
 		if (resolve_is_there(subject, LLVM_UNWINDER))
 			add_hidden(subject, LLVM_UNWINDER, ret);
+		if (resolve_is_there(subject, NONGNU_UNWINDER))
+			add_hidden(subject, NONGNU_UNWINDER, ret);
 	}
 	if (!code)
 		code = targets_check_slots(ret, subject, err);
