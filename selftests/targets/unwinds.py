@@ -115,6 +115,8 @@ PROGRAMS = [
     Program("processes", C),
     Program("heirs", CXX),
     Program("storm", CXX, ends=("exception",)),
+    Program("alarms", CXX, ends=("exception",), own=("exception",)),
+    llvm("alarms:llvm", own=("exception",)),
     Program("panics", RUST, status=101, env={"RUST_BACKTRACE": "1"},
             lines=rb"^\d|panicked|panics::"),
     static("jumps-musl", ends=("longjmp",)),

@@ -136,6 +136,7 @@ extern const char step_stop[];
 struct walk {
 	struct step *step;
 	bool begun;
+	bool stands_for;	/* the frame before, in the slab, for an instruction elsewhere */
 	uint64_t slot_cfa;	/* below the return slot that was passed last; 0: none was */
 };
 
@@ -143,6 +144,14 @@ static void read_registers(struct _Unwind_Context *context, struct step *step)
 {
 	for (int i = 0; i < REGISTERS; i++)
 		step->reg[i] = _Unwind_GetGR(context, i);
+}
+
+static bool is_return_slot(uint64_t pc)
+{
+	const struct host *host = host_of(pc);
+	uint64_t at = host ? pc - (uint64_t)host->slab - host->plan->slots : UINT64_MAX;
+
+	return host && at < host->plan->nr_slots * INSTR_SLOT_LEN;
 }
 
 static _Unwind_Reason_Code on_frame(struct _Unwind_Context *context, void *arg)
@@ -156,13 +165,16 @@ static _Unwind_Reason_Code on_frame(struct _Unwind_Context *context, void *arg)
 		walk->begun = true;
 	if (walk->begun && host_of(pc) && !walk->slot_cfa)
 		walk->slot_cfa = _Unwind_GetCFA(context);
+	if (host_of(pc))
+		walk->stands_for = !is_return_slot(pc);
 	if (!walk->begun || host_of(pc))
 		return _URC_NO_REASON;
 	if (!step->nr)
 		read_registers(context, step);
 	if (step->nr == FRAMES_MAX)
 		return _URC_END_OF_STACK;
-	step->frame[step->nr].pc = pc;
+	/* As if that called: it begins before the address. */
+	step->frame[step->nr].pc = pc - (!step->nr && walk->stands_for);
 	/* The caller's, of the first: a frame in the slab has none of its own. */
 	step->frame[step->nr].cfa = !step->nr ? 0 : walk->slot_cfa ?: _Unwind_GetCFA(context);
 	step->nr++;

@@ -21,13 +21,13 @@
 /* In RAX, which is pushed. */
 #define SAVE_FLAGS						\
 	LEA_RSP_DOWN						\
-	"\x50"			/* push %rax */			\
+	PUSH_RAX						\
 	"\x9f"			/* lahf */			\
 	"\x0f\x90\xc0"		/* seto %al */
 #define RESTORE_FLAGS						\
 	"\x04\x7f"		/* add $127,%al */		\
 	"\x9e"			/* sahf */			\
-	"\x58"			/* pop %rax */			\
+	POP_RAX							\
 	LEA_RSP_UP
 
 static void emit_look_at_gate(struct emit *emit, const struct block_places *places,
@@ -152,11 +152,11 @@ static void emit_timing_record(struct emit *emit, const struct block_places *pla
 			       const uint8_t *routine)
 {
 	EMIT(emit, LEA_RSP_DOWN
-		   "\x50"			/* push %rax */
+		   PUSH_RAX
 		   "\x48\x8d\x05");		/* lea record(%rip),%rax */
 	emit_relative(emit, places->record, 0);
 	emit_timing(emit, places, routine);
-	EMIT(emit, "\x58"			/* pop %rax */
+	EMIT(emit, POP_RAX
 		   LEA_RSP_UP);
 }
 
@@ -165,7 +165,7 @@ static void emit_timing_unwind(struct emit *emit, const struct block_places *pla
 			       uint8_t how)
 {
 	EMIT(emit, LEA_RSP_DOWN
-		   "\x50"			/* push %rax */
+		   PUSH_RAX
 		   "\xb8");			/* mov $how,%eax */
 	emit_byte(emit, how);
 	EMIT(emit, "\0\0\0");
@@ -175,18 +175,18 @@ static void emit_timing_unwind(struct emit *emit, const struct block_places *pla
 	} else {
 		emit_timing(emit, places, timing_unwind);
 	}
-	EMIT(emit, "\x58"			/* pop %rax */
+	EMIT(emit, POP_RAX
 		   LEA_RSP_UP);
 }
 
 static void emit_call_count(struct emit *emit, const struct block_places *places,
 			    int64_t count)
 {
-	EMIT(emit, "\x50"			/* push %rax */
+	EMIT(emit, PUSH_RAX
 		   "\x48\x8d\x05");		/* lea count(%rip),%rax */
 	emit_relative(emit, count, 0);
 	emit_timing(emit, places, timing_count);
-	EMIT(emit, "\x58");			/* pop %rax */
+	EMIT(emit, POP_RAX);
 }
 
 /* What timing_count does: to go there and back takes as long as the rest. */
@@ -195,7 +195,7 @@ static void emit_count_in_lane(struct emit *emit, const struct block_places *pla
 {
 	size_t many, no;
 
-	EMIT(emit, "\x50\x51");			/* push %rax; push %rcx */
+	EMIT(emit, PUSH_RAX PUSH_RCX);
 	emit_look_at_gate(emit, places, INSTR_GATE_MANY);
 	many = emit_forward(emit, 0x74);
 	emit_call_gate(emit, places);
@@ -209,7 +209,7 @@ static void emit_count_in_lane(struct emit *emit, const struct block_places *pla
 	emit_relative(emit, count + (1 << TIMING_RECORD_BITS), 0);
 	EMIT(emit, "\xf0\x48\xff\x04\x01");	/* lock incq (%rcx,%rax) */
 	emit_land(emit, no);
-	EMIT(emit, "\x59\x58");			/* pop %rcx; pop %rax */
+	EMIT(emit, POP_RCX POP_RAX);
 }
 
 /*
@@ -282,7 +282,7 @@ static void emit_enter_by_slot(struct emit *emit, const struct instr_plan_site *
 	EMIT(emit, "\x48\x8d\x64\x24\x08"	/* lea 8(%rsp),%rsp */
 		   "\xff\x64\x24\xf8"		/* jmp *-8(%rsp) */
 		   "\x90"			/* for who looks at the byte before */
-		   "\x58"			/* pop %rax */
+		   POP_RAX
 		   LEA_RSP_UP);
 }
 

@@ -47,6 +47,11 @@ static inline void emit_jump(struct emit *emit, int64_t target)
 	emit_relative(emit, target, 0);
 }
 
+/* Of two bytes: see timing.h. */
+#define PUSH_RAX	"\x40\x50"
+#define PUSH_RCX	"\x40\x51"
+#define POP_RCX		"\x40\x59"
+#define POP_RAX		"\x40\x58"
 /* Below the red zone, and back. */
 #define LEA_RSP_DOWN	"\x48\x8d\x64\x24\x80"		/* lea -128(%rsp),%rsp */
 #define LEA_RSP_UP	"\x48\x8d\xa4\x24\x80\0\0\0"	/* lea 128(%rsp),%rsp */

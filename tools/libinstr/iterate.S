@@ -58,8 +58,8 @@ unwind_iterate:
 	LOAD_FRAMES %rax
 	jz	1f
 	mov	(%rsp), %rax
-	push	%rbx
-	push	%rbp
+	PUSH	%rbx
+	PUSH	%rbp
 	lea	-ASK_LEN(%rsp), %rsp
 	lea	TO_DISPLACED(%rax), %rbx
 	mov	%rdi, ASK_CALLBACK(%rsp)
@@ -74,8 +74,8 @@ unwind_iterate:
 	call	*%rbx
 	mov	ASK_ANSWER(%rbp), %eax
 2:	lea	ASK_LEN(%rsp), %rsp
-	pop	%rbp
-	pop	%rbx
+	POP	%rbp
+	POP	%rbx
 	lea	TO_CALLER(%rsp), %rsp
 	ret
 1:	ret
@@ -86,8 +86,8 @@ unwind_iterate:
  * modules that were loaded changes, as it does with each of ours and behind it.
  */
 iterate_slabs:
-	push	%rbx
-	push	%rbp
+	PUSH	%rbx
+	PUSH	%rbp
 	push	%r12
 	push	%r13
 	push	%r14
@@ -142,8 +142,8 @@ iterate_slabs:
 	pop	%r14
 	pop	%r13
 	pop	%r12
-	pop	%rbp
-	pop	%rbx
+	POP	%rbp
+	POP	%rbx
 	ret
 iterate_name:
 	.byte	0

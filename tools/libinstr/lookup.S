@@ -35,14 +35,14 @@ unwind_holes:
 	.balign 16
 	.globl unwind_find, unwind_find_end, unwind_holes, unwind_holes_end
 unwind_find:
-	push	%rcx
-	push	%rdx
+	PUSH	%rcx
+	PUSH	%rdx
 	push	%r8
 	push	%r9
 	push	%r10
 	lahf
 	seto	%al
-	push	%rax
+	PUSH	%rax
 	mov	0x7fffffff(%rip), %r8
 	.pushsection .rodata.unwind_holes, "a"
 	.short	.Lhole - unwind_find - 4
@@ -62,14 +62,14 @@ unwind_find:
 	add	$16, %rcx
 	dec	%r10d
 	jnz	1b
-4:	pop	%rax
+4:	POP	%rax
 	add	$127, %al
 	sahf
 	pop	%r10
 	pop	%r9
 	pop	%r8
-	pop	%rdx
-	pop	%rcx
+	POP	%rdx
+	POP	%rcx
 	ret
 
 	/* RAX bytes behind the start of the slab RDX. */
@@ -155,8 +155,8 @@ unwind_find:
 	pop	%r10
 	pop	%r9
 	pop	%r8
-	pop	%rdx
-	pop	%rcx
+	POP	%rdx
+	POP	%rcx
 	lea	TO_CALLER(%rsp), %rsp
 	ret
 unwind_find_end:

@@ -51,7 +51,9 @@ struct rewinds {
 /* LAHF changes no flag, and nor does SETO: from there on AX has them. */
 static void step_flags(struct state *state, const uint8_t *bytes, const struct insn *insn)
 {
-	bool pushes = insn->len == 1 && bytes[0] == 0x50, pops = insn->len == 1 && bytes[0] == 0x58;
+	bool is_short = insn->len == 1 || (insn->len == 2 && bytes[0] == 0x40);
+	bool pushes = is_short && bytes[insn->len - 1] == 0x50;
+	bool pops = is_short && bytes[insn->len - 1] == 0x58;
 
 	if (insn->len == 3 && !memcmp(bytes, "\x0f\x90\xc0", 3)) {		/* seto %al */
 		state->flags = INSTR_FLAGS_AX;

@@ -203,17 +203,13 @@ static bool read_entry(struct view *view, uint64_t at, uint64_t end, struct entr
 static bool parse_cie(struct view *view, uint64_t at, struct symbols_cie *cie,
 		      const uint8_t **rules)
 {
-	static const char plain[] = "\1zR\0\1", interrupted[] = "\1zRS\0\1";
+	static const char augmented[] = "\1zR\0\1";
 	uint64_t part = view->descriptor.unwind;
-	size_t head = sizeof(plain) - 1;
+	size_t head = sizeof(augmented) - 1;
 	struct entry entry;
 
-	if (at < part || !read_entry(view, at, part + UNWIND_LEN, &entry) || entry.id)
-		return false;
-	cie->is_interrupted = entry.len > sizeof(interrupted) &&
-			      !memcmp(entry.body, interrupted, sizeof(interrupted) - 1);
-	head += cie->is_interrupted;
-	if (entry.len < head + 4 || (!cie->is_interrupted && memcmp(entry.body, plain, head)))
+	if (at < part || !read_entry(view, at, part + UNWIND_LEN, &entry) || entry.id ||
+	    entry.len < head + 4 || memcmp(entry.body, augmented, head))
 		return false;
 	cie->data_align = entry.body[head++];
 	if (!cie->data_align || cie->data_align >= 0x80 || entry.body[head++] != 16 ||
@@ -228,8 +224,7 @@ static bool parse_cie(struct view *view, uint64_t at, struct symbols_cie *cie,
 static bool cie_equal(const struct instr_symbols *symbols, const struct symbols_cie *a,
 		      const struct symbols_cie *b, const uint8_t *rules)
 {
-	return a->is_interrupted == b->is_interrupted && a->data_align == b->data_align &&
-	       a->rules_len == b->rules_len &&
+	return a->data_align == b->data_align && a->rules_len == b->rules_len &&
 	       !memcmp(symbols->rules + a->rules, rules, b->rules_len);
 }
 
@@ -418,10 +413,10 @@ static bool cell_agrees(const struct view *view, const struct instr_cell *cell, 
 
 static int add_cell(struct view *view, uint64_t at)
 {
+	uint64_t offset, end = at + CELL_LEN;
 	struct symbols_range range = { 0 };
 	struct instr_cell cell;
 	char text[NAME_LEN];
-	uint64_t offset;
 	int code = 0;
 
 	if (!view_copy(view, at, &cell, sizeof(cell)) || !cell.site)
@@ -433,13 +428,16 @@ static int add_cell(struct view *view, uint64_t at)
 	}
 	if (cell.unwind) {
 		struct place place = {
-			at + cell.unwind, at + CELL_LEN, at + CELL_CODE, at + CELL_LEN,
+			/* It begins one byte before the code. */
+			at + cell.unwind, at + CELL_LEN, at + CELL_CODE - 1, at + CELL_LEN,
 		};
 
 		code = add_fde(view, &place, &range);
 	}
+	if (range.len > 1)
+		end = range.start + range.len;
 	if (!code)
-		code = add_name(view, at + CELL_CODE, range.len ?: CELL_LEN - CELL_CODE,
+		code = add_name(view, at + CELL_CODE, end - (at + CELL_CODE),
 				site_name(view, offset, text), !range.len);
 	if (!code && !(cell.site & CELL_POINTER))
 		code = add_slot(view, offset, at + CELL_CODE, text);

@@ -38,7 +38,6 @@ struct symbols_name {
 
 /* How to unwind: what FDEs have in common. */
 struct symbols_cie {
-	bool is_interrupted;	/* 'S': the caller is an address, not behind a call */
 	uint8_t data_align;	/* LEB128 */
 	size_t rules, rules_len;	/* in @rules */
 };

@@ -87,13 +87,13 @@ static void emit_rules(struct emit *emit, const struct instr_symbols *symbols, s
 static void emit_cie(struct emit *emit, const struct instr_symbols *symbols,
 		     const struct symbols_cie *cie)
 {
-	const char *augmentation = cie->is_interrupted ? "zRS" : "zR";
+	static const char augmentation[] = "zR";
 	size_t begin = emit->len;
 
 	emit_u32(emit, 0);
 	emit_u32(emit, 0);
 	emit_byte(emit, 1);
-	emit_bytes(emit, augmentation, strlen(augmentation) + 1);
+	emit_bytes(emit, augmentation, sizeof(augmentation));
 	emit_byte(emit, 1);
 	emit_byte(emit, cie->data_align);
 	emit_byte(emit, RIP);

@@ -116,11 +116,11 @@ timing_code:
 .Lshut\@:
 	test	%rsi, %rsi
 	jz	\out
-	push	%rax
-	push	%rcx
+	PUSH	%rax
+	PUSH	%rcx
 	call	timing_code - CODE_AT + GATE_AT
-	pop	%rcx
-	pop	%rax
+	POP	%rcx
+	POP	%rax
 	jz	\out
 	inc	%rsi
 	jmp	.Lopen\@
@@ -229,38 +229,38 @@ timing_code:
 .endm
 
 timing_enter:
-	push	%rcx
-	push	%rdx
-	push	%rsi
-	push	%rdi
+	PUSH	%rcx
+	PUSH	%rdx
+	PUSH	%rsi
+	PUSH	%rdi
 	mov	%rax, %rcx
 	lahf
 	seto	%al
-	push	%rax
+	PUSH	%rax
 	mov	%rcx, %rax
 	ENTER	5, .Lenter_out
 .Lenter_out:
-	pop	%rax
+	POP	%rax
 	add	$127, %al
 	sahf
-	pop	%rdi
-	pop	%rsi
-	pop	%rdx
-	pop	%rcx
+	POP	%rdi
+	POP	%rsi
+	POP	%rdx
+	POP	%rcx
 	ret
 
 /* Where the flags are of no use to anybody. */
 timing_enter_fast:
-	push	%rcx
-	push	%rdx
-	push	%rsi
-	push	%rdi
+	PUSH	%rcx
+	PUSH	%rdx
+	PUSH	%rsi
+	PUSH	%rdi
 	ENTER	4, .Lenter_fast_out
 .Lenter_fast_out:
-	pop	%rdi
-	pop	%rsi
-	pop	%rdx
-	pop	%rcx
+	POP	%rdi
+	POP	%rsi
+	POP	%rdx
+	POP	%rcx
 	ret
 
 /* ---- exit ----------------------------------------------------------------------- */
@@ -336,16 +336,16 @@ timing_enter_fast:
 .endm
 
 timing_leave:
-	push	%rcx
-	push	%rdx
-	push	%rsi
-	push	%rdi
+	PUSH	%rcx
+	PUSH	%rdx
+	PUSH	%rsi
+	PUSH	%rdi
 	push	%r8
 	push	%r9
 	mov	%rax, %r8
 	lahf
 	seto	%al
-	push	%rax
+	PUSH	%rax
 	CLOCK	%r9
 	FRAMES	.Lleave_out
 	lea	BEHIND(7)(%rsp), %rdi
@@ -383,15 +383,15 @@ timing_leave:
 	jb	.Lleave_out
 	BUCKET
 .Lleave_out:
-	pop	%rax
+	POP	%rax
 	add	$127, %al
 	sahf
 	pop	%r9
 	pop	%r8
-	pop	%rdi
-	pop	%rsi
-	pop	%rdx
-	pop	%rcx
+	POP	%rdi
+	POP	%rsi
+	POP	%rdx
+	POP	%rcx
 	ret
 
 /* Clocks of two processors may differ. */
@@ -442,15 +442,15 @@ leave_sure:
  * that is deeper is gone already, for what is known so far.
  */
 timing_unwind:
-	push	%rcx
-	push	%rdx
-	push	%rsi
-	push	%rdi
+	PUSH	%rcx
+	PUSH	%rdx
+	PUSH	%rsi
+	PUSH	%rdi
 	push	%r8
 	mov	%rax, %r8
 	lahf
 	seto	%al
-	push	%rax
+	PUSH	%rax
 	cmp	$TIMING_RESUME, %r8d
 	je	.Lunwind_resumed
 .Lunwind_known:
@@ -465,14 +465,14 @@ timing_unwind:
 	and	$TIMING_CATCH, %r8d
 	mov	%r8, THREAD_EVENT(%rsi)
 .Lunwind_out:
-	pop	%rax
+	POP	%rax
 	add	$127, %al
 	sahf
 	pop	%r8
-	pop	%rdi
-	pop	%rsi
-	pop	%rdx
-	pop	%rcx
+	POP	%rdi
+	POP	%rsi
+	POP	%rdx
+	POP	%rcx
 	ret
 
 .Lunwind_resumed:
@@ -484,13 +484,13 @@ timing_unwind:
 
 /* Carry: RDI is on the own stack of the thread RSI. Changes RDX. */
 is_own:
-	push	%rax
+	PUSH	%rax
 	mov	%rdi, %rax
 	sub	THREAD_START(%rsi), %rax
 	mov	THREAD_END(%rsi), %rdx
 	sub	THREAD_START(%rsi), %rdx
 	cmp	%rdx, %rax
-	pop	%rax
+	POP	%rax
 	ret
 
 /*
@@ -506,9 +506,9 @@ reap_deeper:
 
 /* The same, where RDI is on that stack: there may be more that ended the same way. */
 reap_own:
-	push	%rax
-	push	%rcx
-	push	%rdi
+	PUSH	%rax
+	PUSH	%rcx
+	PUSH	%rdi
 	push	%r9
 	mov	%rdi, %rcx
 	CLOCK	%r9
@@ -531,9 +531,9 @@ reap_own:
 	cmp	%rdi, FRAME_ADDRESS(%rax)
 	ja	1b
 2:	pop	%r9
-	pop	%rdi
-	pop	%rcx
-	pop	%rax
+	POP	%rdi
+	POP	%rcx
+	POP	%rax
 	ret
 
 /*
@@ -541,7 +541,7 @@ reap_own:
  * it, in the same way. RDI: where its return address lies. Changes RDX.
  */
 reap_here:
-	push	%rax
+	PUSH	%rax
 	push	%r9
 	call	is_own
 	jae	1f
@@ -554,13 +554,13 @@ reap_here:
 	mov	FRAME_CALLER(%rcx), %rax
 	mov	%rax, THREAD_INNER(%rsi)
 2:	pop	%r9
-	pop	%rax
+	POP	%rax
 	ret
 
 /* Ends the frame RCX of the thread RSI, which nobody returned from, by time R9. */
 reap_frame:
-	push	%rax
-	push	%rdi
+	PUSH	%rax
+	PUSH	%rdi
 	push	%r8
 	push	%r9
 	mov	FRAME_RECORD(%rcx), %r8
@@ -587,17 +587,17 @@ reap_frame:
 	call	end_frame
 2:	pop	%r9
 	pop	%r8
-	pop	%rdi
-	pop	%rax
+	POP	%rdi
+	POP	%rax
 	ret
 
 /* Ends the frame RCX of the thread RSI at time R9; R8: its record in its lane. */
 end_frame:
-	push	%rax
-	push	%rcx
-	push	%rdx
+	PUSH	%rax
+	PUSH	%rcx
+	PUSH	%rdx
 	push	%r9
-	push	%rdi
+	PUSH	%rdi
 	movq	$0, FRAME_RECORD(%rcx)
 	sub	FRAME_TIME(%rcx), %r9
 	jae	1f
@@ -612,11 +612,11 @@ end_frame:
 	ACCOUNT lock
 	mov	%r9, %rdi
 	BUCKET	lock
-3:	pop	%rdi
+3:	POP	%rdi
 	pop	%r9
-	pop	%rdx
-	pop	%rcx
-	pop	%rax
+	POP	%rdx
+	POP	%rcx
+	POP	%rax
 	ret
 	/* Nobody else writes there. */
 4:	ACCOUNT
@@ -632,8 +632,8 @@ end_frame:
  * lane 0, as blocks do.
  */
 timing_count:
-	push	%rcx
-	push	%rdx
+	PUSH	%rcx
+	PUSH	%rdx
 	lea	0x7fffffff(%rip), %rcx
 	HOLE
 	cmpb	$GATE_MANY, -CONTROL_FRAMES(%rcx)
@@ -647,15 +647,15 @@ timing_count:
 	inc	%ecx
 	shl	$TIMING_RECORD_BITS, %ecx
 	lock incq (%rax,%rcx)
-2:	pop	%rdx
-	pop	%rcx
+2:	POP	%rdx
+	POP	%rcx
 	ret
 3:	ja	4f
 	incq	(%rax)
 	jmp	2b
-4:	push	%rax
+4:	PUSH	%rax
 	call	timing_code - CODE_AT + GATE_AT
-	pop	%rax
+	POP	%rax
 	jnz	1b
 	jmp	2b
 
@@ -672,15 +672,15 @@ timing_count:
  * if it were its own.
  */
 timing_take:
-	push	%rcx
-	push	%rdx
-	push	%rsi
-	push	%rdi
+	PUSH	%rcx
+	PUSH	%rdx
+	PUSH	%rsi
+	PUSH	%rdi
 	push	%r8
 	mov	%rax, %r8
 	lahf
 	seto	%al
-	push	%rax
+	PUSH	%rax
 	FRAMES	.Ltake_missed
 	mov	BEHIND(6)(%rsp), %rdi
 .Ltake:
@@ -708,14 +708,14 @@ timing_take:
 	lea	RECORD_CALLS - TIMING_COUNTED(%r8), %rax
 	call	timing_count
 .Ltake_out:
-	pop	%rax
+	POP	%rax
 	add	$127, %al
 	sahf
 	pop	%r8
-	pop	%rdi
-	pop	%rsi
-	pop	%rdx
-	pop	%rcx
+	POP	%rdi
+	POP	%rsi
+	POP	%rdx
+	POP	%rcx
 	ret
 
 	.subsection 1
@@ -765,21 +765,21 @@ timing_take:
 	push	TIMING_RETURN_TO(%rax)
 	lea	BEHIND(7)(%rsp), %rdi
 	call	leave_by_tail_call
-	pop	%rdi
+	POP	%rdi
 	jmp	.Ltake
 	.subsection 0
 
 /* The function of the entry RAX is left by a tail call, RDI: where its return address lies. */
 leave_by_tail_call:
-	push	%rax
-	push	%rcx
-	push	%rdx
+	PUSH	%rax
+	PUSH	%rcx
+	PUSH	%rdx
 	push	%r8
 	mov	TIMING_RETURN_RECORD(%rax), %r8
 	test	$TIMING_COUNTED, %r8b
 	jnz	1f
-	push	%rsi
-	push	%rdi
+	PUSH	%rsi
+	PUSH	%rdi
 	push	%r9
 	CLOCK	%r9
 	FIND
@@ -790,15 +790,15 @@ leave_by_tail_call:
 	jne	2f
 	call	leave_sure
 2:	pop	%r9
-	pop	%rdi
-	pop	%rsi
+	POP	%rdi
+	POP	%rsi
 	jmp	3f
 1:	lea	RECORD_EXITS - TIMING_COUNTED(%r8), %rax
 	call	timing_count
 3:	pop	%r8
-	pop	%rdx
-	pop	%rcx
-	pop	%rax
+	POP	%rdx
+	POP	%rcx
+	POP	%rax
 	ret
 
 /*
@@ -806,11 +806,11 @@ leave_by_tail_call:
  * call of the slot's function.
  */
 tail_called:
-	push	%rax
-	push	%rcx
-	push	%rdx
-	push	%rsi
-	push	%rdi
+	PUSH	%rax
+	PUSH	%rcx
+	PUSH	%rdx
+	PUSH	%rsi
+	PUSH	%rdi
 	LOAD_FRAMES %rsi
 	test	%rsi, %rsi
 	jz	1f
@@ -821,17 +821,17 @@ tail_called:
 	test	%rax, %rax
 	jz	1f
 	call	leave_by_tail_call
-1:	pop	%rdi
-	pop	%rsi
-	pop	%rdx
-	pop	%rcx
-	pop	%rax
+1:	POP	%rdi
+	POP	%rsi
+	POP	%rdx
+	POP	%rcx
+	POP	%rax
 	ret
 
 /* RAX: the entry of the slot that RDI returns to, of any slab; 0: it is none. RSI: the frames and 1. */
 find_slot:
-	push	%rcx
-	push	%rdx
+	PUSH	%rcx
+	PUSH	%rdx
 	push	%r8
 	lea	TIMING_SLABS - 1(%rsi), %rcx
 	mov	$TIMING_NR_SLABS, %r8d
@@ -847,8 +847,8 @@ find_slot:
 	jnz	1b
 2:	xor	%eax, %eax
 	pop	%r8
-	pop	%rdx
-	pop	%rcx
+	POP	%rdx
+	POP	%rcx
 	ret
 	/* RAX bytes behind the start of the slab RDX. */
 3:	mov	UNWIND_OF_SLAB(%rdx), %rcx
@@ -869,8 +869,8 @@ find_slot:
 	cmpq	$0, TIMING_RETURN_TO(%rax)
 	je	2b
 	pop	%r8
-	pop	%rdx
-	pop	%rcx
+	POP	%rdx
+	POP	%rcx
 	ret
 
 /*
@@ -878,12 +878,12 @@ find_slot:
  * becomes what it was, and below that 120 bytes.
  */
 timing_return:
-	push	%rax
-	push	%rcx
-	push	%rdx
+	PUSH	%rax
+	PUSH	%rcx
+	PUSH	%rdx
 	lahf
 	seto	%al
-	push	%rax
+	PUSH	%rax
 	mov	4 * 8(%rsp), %rcx
 	lea	0x7fffffff(%rip), %rdx
 	HOLE slot_
@@ -895,24 +895,24 @@ timing_return:
 	mov	TIMING_RETURN_RECORD - SLOT_LEFT(%rdx,%rcx), %rcx
 	test	$TIMING_COUNTED, %cl
 	jnz	.Lreturn_counted
-	pop	%rax
+	POP	%rax
 	add	$127, %al
 	sahf
 	mov	%rcx, %rax
-	pop	%rdx
-	pop	%rcx
+	POP	%rdx
+	POP	%rcx
 	call	timing_leave
-	pop	%rax
+	POP	%rax
 	ret
 .Lreturn_counted:
 	lea	RECORD_EXITS - TIMING_COUNTED(%rcx), %rax
 	call	timing_count
-	pop	%rax
+	POP	%rax
 	add	$127, %al
 	sahf
-	pop	%rdx
-	pop	%rcx
-	pop	%rax
+	POP	%rdx
+	POP	%rcx
+	POP	%rax
 	ret
 
 /* ---- what is seldom needed ------------------------------------------------------ */
@@ -937,7 +937,7 @@ find_sure:
 
 /* As FIND, whatever is not there yet. */
 find:
-	push	%rax
+	PUSH	%rax
 	push	%r8
 	lea	-1(%rsi), %r8
 	lea	HEAD_NOBODY(%r8), %rsi
@@ -955,14 +955,14 @@ find:
 	testb	$THREAD_LEFT, (%rsi)
 	jz	3f
 1:	call	find_thread
-	push	%rdx
+	PUSH	%rdx
 	call	is_own
-	pop	%rdx
+	POP	%rdx
 	jae	3f
 	/* From now on the page says so. */
 	mov	%rsi, 16(%rdx)
 3:	pop	%r8
-	pop	%rax
+	POP	%rax
 	ret
 
 /*
@@ -970,9 +970,9 @@ find:
  * or nobody's. Changes RAX.
  */
 find_thread:
-	push	%rcx
-	push	%rdx
-	push	%rdi
+	PUSH	%rcx
+	PUSH	%rdx
+	PUSH	%rdi
 	rdfsbase %rax
 1:	mov	%rax, %rcx
 	shr	$6, %rcx
@@ -996,18 +996,18 @@ find_thread:
 	jmp	4f
 	/* The page is there when the module writes to it. */
 3:	lock orq $0, (%rdi)
-	push	%rax
+	PUSH	%rax
 	/* The answer of a module that is gone. */
 	mov	$1, %eax
 	call	thread_trap
 	test	%eax, %eax
-	pop	%rax
+	POP	%rax
 	jz	1b
 4:	lea	HEAD_NOBODY(%r8), %rdi
 5:	mov	%rdi, %rsi
-	pop	%rdi
-	pop	%rdx
-	pop	%rcx
+	POP	%rdi
+	POP	%rdx
+	POP	%rcx
 	ret
 
 /*
@@ -1015,7 +1015,7 @@ find_thread:
  * none; 0: there is none left. Changes RAX.
  */
 find_page:
-	push	%rcx
+	PUSH	%rcx
 	push	%r9
 	mov	%rdi, %r9
 	and	$~0xfff, %r9
@@ -1051,7 +1051,7 @@ find_page:
 	lock incq HEAD_MISSED(%r8)
 	xor	%edx, %edx
 5:	pop	%r9
-	pop	%rcx
+	POP	%rcx
 	ret
 
 /*
@@ -1062,7 +1062,7 @@ give_group:
 	LOAD_FRAMES %rdx
 	and	$-2, %rdx
 	jz	2f
-	push	%rdi
+	PUSH	%rdi
 	xor	%edi, %edi
 	cmp	$1, %ecx
 	adc	$1, %edi
@@ -1079,12 +1079,12 @@ give_group:
 	xor	%eax, %eax
 	lock cmpxchg %edi, RECORD_GROUP(%r8,%rcx,4)
 	cmove	%edi, %eax
-	pop	%rdi
+	POP	%rdi
 	ret
 	/* All that finds none goes behind the last. */
 1:	neg	%rdi
 	lock addq %rdi, HEAD_GROUPS(%rdx)
-	pop	%rdi
+	POP	%rdi
 2:	mov	$(TIMING_GROUPS_AT + 256 * (TIMING_GROUPS_MAX + 2)), %eax
 	ret
 

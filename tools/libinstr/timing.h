@@ -76,7 +76,7 @@
 
 /* In struct instr_cell, and what lies before it in the block, where no slot was found. */
 #define TIMING_DISPLACED	14
-#define TIMING_MISSED_LEN	9
+#define TIMING_MISSED_LEN	10
 
 /* What timing_unwind is told, and numbers of struct timing_record: @unwound */
 #define TIMING_LONGJMP		0
@@ -91,7 +91,19 @@
  */
 #define TIMING_RESUME		5
 
-#ifndef __ASSEMBLER__
+#ifdef __ASSEMBLER__
+/*
+ * All that moves RSP is two bytes or more: an unwinder that takes only what begins before an
+ * address, and one that also takes what begins there, both find the row that begins one byte
+ * before the next instruction.
+ */
+.macro PUSH what
+	{rex} push \what
+.endm
+.macro POP what
+	{rex} pop \what
+.endm
+#else
 
 #include <stdint.h>
 

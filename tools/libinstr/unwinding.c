@@ -2,11 +2,11 @@
 /*
  * Unwinding out of slabs.
  *
- * Code that stands for other code, slots and blocks, is described as a frame that was
- * interrupted where the original would be: its caller is the original address, with the
- * registers as they are there, and what the file says about that address goes on from
- * there, landing pads included. Nothing that is known to the file has to be read. Our
- * routines are described as what they are.
+ * Code that stands for other code, slots and blocks, is described as a frame that is called
+ * where the original would be: its caller is at the original address, with the registers as
+ * they are there, and what the file says about that address goes on from there, landing pads
+ * included. Nothing that is known to the file has to be read. Our routines are described as
+ * what they are.
  *
  * A slab is the same bytes at any address, and so are descriptions: the original address is
  * computed from RIP, by way of what a cell's head says. The CFA of such a frame is
@@ -153,19 +153,30 @@ static void emit_rip_rule(struct emit *emit, const void *expression, size_t len)
 	(uint8_t)-sizeof(struct instr_cell),			\
 	(uint8_t)(-sizeof(struct instr_cell) >> 8), DW_OP_and
 
+/*
+ * What is on top is where an instruction begins: the frame is to be as it is in front of that.
+ * Of a frame that calls all unwinders take what belongs to the byte before an address. LLVM's,
+ * as of 14, does also of one that was interrupted ('S'), which would be the instruction before.
+ */
+#define OP_BEHIND							\
+	DW_OP_plus_uconst, 1
+
 #define CELL_SITE_AT	offsetof(struct instr_cell, site_at)
 #define CELL_CODE_AT	offsetof(struct instr_cell, code)
 #define SLEB(value)	((uint8_t)((value) & 0x7f))	/* of what is in [-64, 64) */
 
 /* In the beginning, unless it says otherwise: RSP as it is, at the site's start. */
-static const uint8_t rsp_as_it_is[] = { DW_CFA_def_cfa, RSP, 1, DW_CFA_val_offset, RSP, 1 };
+static const uint8_t rsp_as_it_is[] = {
+	DW_CFA_def_cfa, RSP, 1,
+	DW_CFA_val_expression, RSP, 2, DW_OP_lit1, DW_OP_minus,
+};
 
 static void emit_place_cie(struct emit *emit)
 {
 	static const uint8_t site[] = {
-		OP_CELL, DW_OP_plus_uconst, CELL_SITE_AT, OP_FOLLOW,
+		OP_CELL, DW_OP_plus_uconst, CELL_SITE_AT, OP_FOLLOW, OP_BEHIND,
 	};
-	size_t begin = emit_cie_begin(emit, "zRS", -1);
+	size_t begin = emit_cie_begin(emit, "zR", -1);
 
 	emit_bytes(emit, rsp_as_it_is, sizeof(rsp_as_it_is));
 	emit_rip_rule(emit, site, sizeof(site));
@@ -178,7 +189,7 @@ static void emit_slots(struct emit *emit, int64_t cie, int64_t start, uint64_t l
 	static const uint8_t site[] = {
 		DW_OP_breg16, 1, DW_OP_deref_size, 4, OP_SIGNED,
 		DW_OP_breg16, SLEB(5 + (int)CELL_SITE_AT - (int)CELL_CODE_AT), DW_OP_plus,
-		OP_FOLLOW,
+		OP_FOLLOW, OP_BEHIND,
 	};
 	size_t begin = emit_fde_begin(emit, cie, start, len);
 
@@ -324,13 +335,13 @@ static void emit_origin(struct block_walk *walk, uint32_t at, uint8_t old, bool 
 
 	if (one) {
 		emit_byte(&expression, DW_OP_breg16);
-		emit_sleb32(&expression, origin - walk->cell - (int64_t)CELL_CODE_AT - at);
+		emit_sleb32(&expression, origin + 1 - walk->cell - (int64_t)CELL_CODE_AT - at);
 	} else {
 		static const uint8_t cell[] = { OP_CELL };
 
 		emit_bytes(&expression, cell, sizeof(cell));
 		emit_byte(&expression, DW_OP_const4s);
-		emit_u32(&expression, (uint32_t)(origin - walk->cell));
+		emit_u32(&expression, (uint32_t)(origin + 1 - walk->cell));
 		emit_byte(&expression, DW_OP_plus);
 	}
 	emit_advance(&walk->rows, at);
@@ -414,12 +425,14 @@ static void emit_block(struct emit *emit, const struct instr_plan_site *site, in
 		       int64_t cell, const uint8_t *block)
 {
 	struct block_walk walk = {
-		.rows = { .emit = emit, .base = 1, .align = 1 },
+		.rows = { .emit = emit, .at = (uint32_t)-1, .base = 1, .align = 1 },
 		.block = block,
 		.cell = cell,
 		.site = (int64_t)site->offset,
 	};
-	size_t begin = emit_fde_begin(emit, cie, cell + (int64_t)CELL_CODE_AT, site->block_len);
+	/* It is looked for by the byte before where it was interrupted, too. */
+	size_t begin = emit_fde_begin(emit, cie, cell + (int64_t)CELL_CODE_AT - 1,
+				      site->block_len + 1U);
 	uint32_t at = site->displaced_at;
 
 	walk_interceptor(&walk, site);
@@ -562,7 +575,7 @@ static void routines_follow_all(struct routines *routines)
 static int emit_routines(struct emit *emit, int64_t cie, int64_t start, const uint8_t *bytes,
 			 size_t len, size_t beyond, struct instr_err *err)
 {
-	struct rows rows = { .emit = emit, .base = 8, .align = 8 };
+	struct rows rows = { .emit = emit, .at = (uint32_t)-1, .base = 8, .align = 8 };
 	struct routines routines;
 	uint32_t before = 0;
 	size_t begin;
@@ -572,7 +585,7 @@ static int emit_routines(struct emit *emit, int64_t cie, int64_t start, const ui
 		return err_memory(err);
 	}
 	routines_follow_all(&routines);
-	begin = emit_fde_begin(emit, cie, start, len);
+	begin = emit_fde_begin(emit, cie, start - 1, len + 1);
 	for (uint32_t at = 0; at < len; at++) {
 		if (!routines.is_known[at])
 			continue;
@@ -589,7 +602,6 @@ static void emit_routine_cie(struct emit *emit)
 {
 	static const uint8_t called[] = {
 		DW_CFA_def_cfa, RSP, 8, DW_CFA_offset | RIP, 1,
-		DW_CFA_val_offset, RSP, 0,
 	};
 	size_t begin = emit_cie_begin(emit, "zR", -8);
 
@@ -772,9 +784,9 @@ void unwind_fill_index(const struct instr_plan *plan, const uint8_t *part, uint8
 
 	memcpy(&head, part, sizeof(head));
 	memcpy(bytes, &index, sizeof(index));
-	set_entry(plan, bytes, 0, SLAB_GATE_AT, plan->unwind + head.common);
+	set_entry(plan, bytes, 0, SLAB_GATE_AT - 1, plan->unwind + head.common);
 	set_entry(plan, bytes, 1, PAGE, plan->unwind + head.slots);
-	set_entry(plan, bytes, 2, plan->unwind + UNWIND_FIND_AT, plan->unwind + head.own);
+	set_entry(plan, bytes, 2, plan->unwind + UNWIND_FIND_AT - 1, plan->unwind + head.own);
 	set_entry(plan, bytes, 3, plan->slots - 1, plan->unwind + head.returns);
 	set_cell_entries(plan, bytes);
 }
