@@ -28,13 +28,14 @@ NONGNU = "/usr/lib/x86_64-linux-gnu/libunwind.so.8"
 class Program:
     """name: also that of the file, up to a colon; files: instrumented beside it;
     status: how it ends; ends: exits that some of its functions have; own: those that its
-    own have, and no others, beside returns; lines: a pattern of
+    own have, and no others, beside returns; inside: so many of their calls, at most, are
+    there when it ends; lines: a pattern of
     those that are compared, of its output; alone: nothing can be preloaded;
     whole: in an emulated machine, too, all files are instrumented;
     hidden: files of which the tool instruments what unwinds, unasked;
     slots: return slots don't break it."""
 
-    def __init__(self, name, files, *args, status=0, ends=(), own=(), env=None, needs=(), lines=b"",
+    def __init__(self, name, files, *args, status=0, ends=(), own=(), inside=None, env=None, needs=(), lines=b"",
                  alone=False, whole=False, hidden=(), slots=True):
         self.name = " ".join((name, *args))
         self.path = os.path.join(TARGETS, name.partition(":")[0])
@@ -43,6 +44,7 @@ class Program:
         self.status = status
         self.ends = ends
         self.own = own
+        self.inside = inside
         self.env = env or {}
         self.needs = (self.path, *needs)
         self.lines = re.compile(lines)
@@ -80,6 +82,9 @@ def nongnu(name, *args, files=CXX, **kwargs):
 
 
 ABORTS = -signal.SIGABRT
+# Of hundreds of functions that are left while they are entered, or left: there are single
+# instructions between a call that is counted and its frame, and between that and an exit.
+INSIDE = 10
 
 PROGRAMS = [
     Program("exceptions", CXX, "faults", ends=("exception",), whole=True),
@@ -115,8 +120,8 @@ PROGRAMS = [
     Program("processes", C),
     Program("heirs", CXX),
     Program("storm", CXX, ends=("exception",)),
-    Program("alarms", CXX, ends=("exception",), own=("exception",)),
-    llvm("alarms:llvm", own=("exception",)),
+    Program("alarms", CXX, ends=("exception",), own=("exception", "thread"), inside=INSIDE),
+    llvm("alarms:llvm", own=("exception", "thread"), inside=INSIDE),
     Program("panics", RUST, status=101, env={"RUST_BACKTRACE": "1"},
             lines=rb"^\d|panicked|panics::"),
     static("jumps-musl", ends=("longjmp",)),

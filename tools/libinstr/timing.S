@@ -182,9 +182,7 @@ timing_code:
 	LANE	.Lshared\@
 	cmpq	$0, FRAME_RECORD(%rcx)
 	jne	.Lreused\@
-	shl	$TIMING_RECORD_BITS, %rdx
-	incq	RECORD_CALLS(%rax,%rdx)
-.Lcounted\@:
+.Lfresh\@:
 	mov	THREAD_INNER(%rsi), %rdx
 	test	%rdx, %rdx
 	jz	.Lcaller\@
@@ -197,6 +195,12 @@ timing_code:
 	mov	%rax, %rdi
 	CLOCK	%rax
 	mov	%rax, FRAME_TIME(%rcx)
+	mov	THREAD_LANE(%rsi), %rdx
+	/* Whoever is interrupted and doesn't come back is counted if it has a frame. */
+	shl	$TIMING_RECORD_BITS, %rdx
+	jz	.Llocked\@
+	incq	RECORD_CALLS(%rdi,%rdx)
+.Lcounted\@:
 	mov	%rdi, FRAME_RECORD(%rcx)
 	mov	%rcx, THREAD_INNER(%rsi)
 
@@ -206,12 +210,7 @@ timing_code:
 	test	%rcx, %rcx
 	jz	.Lmissed\@
 	cmpq	$0, FRAME_RECORD(%rcx)
-	jne	.Lreused\@
-.Lfresh\@:
-	mov	THREAD_LANE(%rsi), %rdx
-	shl	$TIMING_RECORD_BITS, %rdx
-	lock incq RECORD_CALLS(%rax,%rdx)
-	jmp	.Lcounted\@
+	je	.Lfresh\@
 .Lreused\@:
 	call	tail_called
 	cmpq	$0, FRAME_RECORD(%rcx)
@@ -222,6 +221,9 @@ timing_code:
 	call	reap_deeper
 	mov	THREAD_INNER(%rsi), %rdx
 	jmp	.Lcaller\@
+.Llocked\@:
+	lock incq RECORD_CALLS(%rdi)
+	jmp	.Lcounted\@
 .Lmissed\@:
 	lock incq RECORD_CALLS(%rax)
 	jmp	\out
@@ -266,13 +268,12 @@ timing_enter_fast:
 /* ---- exit ----------------------------------------------------------------------- */
 
 /*
- * One exit: R8 is the record in its lane, R9 the time, RDX that in callees. Changes
- * RAX, RDX.
+ * The times of one exit: R8 is the record in its lane, R9 the time, RDX that in callees.
+ * Changes RAX, RDX.
  */
 .macro ACCOUNT lock:vararg
 	\lock addq %r9, RECORD_TOTAL(%r8)
 	\lock addq %rdx, RECORD_CALLEES(%r8)
-	\lock incq RECORD_EXITS(%r8)
 	cmp	%r9, RECORD_MAX(%r8)
 	jb	.Lmax\@
 .Lmax_done\@:
@@ -363,6 +364,7 @@ timing_leave:
 	mov	%rax, THREAD_INNER(%rsi)
 .Lleave_frame:
 	movq	$0, FRAME_RECORD(%rcx)
+	incq	RECORD_EXITS(%r8)
 	sub	FRAME_TIME(%rcx), %r9
 	jb	.Lleave_early
 .Lleave_time:
@@ -598,7 +600,6 @@ end_frame:
 	PUSH	%rdx
 	push	%r9
 	PUSH	%rdi
-	movq	$0, FRAME_RECORD(%rcx)
 	sub	FRAME_TIME(%rcx), %r9
 	jae	1f
 	xor	%r9d, %r9d
@@ -609,6 +610,8 @@ end_frame:
 	addq	%r9, FRAME_CALLEES(%rax)
 2:	cmpq	$0, THREAD_LANE(%rsi)
 	jne	4f
+	movq	$0, FRAME_RECORD(%rcx)
+	lock incq RECORD_EXITS(%r8)
 	ACCOUNT lock
 	mov	%r9, %rdi
 	BUCKET	lock
@@ -619,7 +622,9 @@ end_frame:
 	POP	%rax
 	ret
 	/* Nobody else writes there. */
-4:	ACCOUNT
+4:	movq	$0, FRAME_RECORD(%rcx)
+	incq	RECORD_EXITS(%r8)
+	ACCOUNT
 	mov	%r9, %rdi
 	BUCKET
 	jmp	3b
