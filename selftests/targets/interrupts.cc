@@ -191,8 +191,8 @@ static long call_import(long value)
 	return imported((int)value & 63) + value - (value & 63) + 1;
 }
 
-enum { LEAF, FLAGS, FIRST, FOURTH, SECOND, TAIL, LOOP, TRAP, FAR, FAR_SECOND, FAR_PUSH, FAR_TAIL,
-       IMPORT, CALLED, READ = CALLED, READ_SECOND, LOAD, NR };
+enum { LEAF, FLAGS, FIRST, FOURTH, SECOND, TAIL, LOOP, TRAP, FAR, FAR_SECOND, FAR_PUSH,
+       FAR_TAIL, IMPORT, CALLED, READ = CALLED, READ_SECOND, LOAD, NR };
 
 /* They add 1. With @behind: they call the leaf, which is begun at that address. */
 static const struct {
@@ -213,7 +213,8 @@ static const struct {
 	{ "interrupted_loop", interrupted_loop, (void *)interrupted_loop, nullptr },
 	{ "interrupted_trap", interrupted_trap, (void *)interrupted_trap, nullptr },
 	{ "interrupted_far", interrupted_far, (void *)interrupted_far, nullptr },
-	{ "interrupted_far_second", interrupted_far_second, (void *)interrupted_far_second, nullptr },
+	{ "interrupted_far_second", interrupted_far_second, (void *)interrupted_far_second,
+	  nullptr },
 	{ "interrupted_far_push", interrupted_far_push, (void *)interrupted_far_push, nullptr },
 	{ "interrupted_far_tail", interrupted_far_tail, (void *)interrupted_far_tail, nullptr },
 	{ "toascii@got", call_import, nullptr, nullptr },

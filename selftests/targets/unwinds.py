@@ -29,14 +29,14 @@ class Program:
     """name: also that of the file, up to a colon; files: instrumented beside it;
     status: how it ends; ends: exits that some of its functions have; own: those that its
     own have, and no others, beside returns; inside: so many of their calls, at most, are
-    there when it ends; lines: a pattern of
-    those that are compared, of its output; alone: nothing can be preloaded;
+    there when it ends; lines: a pattern of those that are compared, of its output;
+    alone: nothing can be preloaded;
     whole: in an emulated machine, too, all files are instrumented;
     hidden: files of which the tool instruments what unwinds, unasked;
     slots: return slots don't break it."""
 
-    def __init__(self, name, files, *args, status=0, ends=(), own=(), inside=None, env=None, needs=(), lines=b"",
-                 alone=False, whole=False, hidden=(), slots=True):
+    def __init__(self, name, files, *args, status=0, ends=(), own=(), inside=None, env=None,
+                 needs=(), lines=b"", alone=False, whole=False, hidden=(), slots=True):
         self.name = " ".join((name, *args))
         self.path = os.path.join(TARGETS, name.partition(":")[0])
         self.argv = [self.path, *args]
