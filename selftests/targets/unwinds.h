@@ -11,13 +11,17 @@
 #define FRAME	__attribute__((noinline, noclone))
 #define KEEP	__asm__ volatile("" : : : "memory")
 
-/* What happens @count times in a whole run: with INSTR_SCALE=100 in a hundredth of them. */
+/*
+ * What happens @count times in a whole run: with INSTR_SCALE=100 in a hundredth of them, with
+ * 0.1 in ten times as many.
+ */
 static inline long scaled(long count)
 {
 	const char *text = getenv("INSTR_SCALE");
-	long scale = text ? atol(text) : 1;
+	double scale = text ? atof(text) : 1;
+	long nr = (long)((double)count / (scale > 0 ? scale : 1));
 
-	return scale > 1 && count > scale ? count / scale : scale > 1 ? 1 : count;
+	return nr ? nr : 1;
 }
 
 static inline long resident_kib(void)
