@@ -16,8 +16,8 @@
 #include <linux/uaccess.h>
 
 #include "attach.h"
+#include "frames.h"
 #include "hook.h"
-#include "keep.h"
 #include "live.h"
 #include "overlay.h"
 #include "pointer.h"
@@ -41,7 +41,7 @@ static int ctl_info(struct instr_session *session, void *data)
 		.out_views = atomic_read(&instr_live.views),
 		.out_pages = atomic64_read(&instr_live.pages),
 		.out_pinned = atomic64_read(&instr_live.pinned),
-		.out_tsc_khz = instr_keep_khz(),
+		.out_tsc_khz = instr_frames_khz(),
 	};
 	return 0;
 }

@@ -16,6 +16,8 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/uaccess.h>
+#include <asm/cpufeature.h>
+#include <asm/tsc.h>
 
 #include "overlay.h"
 #include "slab.h"
@@ -25,6 +27,13 @@
 static struct file *frames_rw, *frames_ro;
 /* Of space->frames. */
 static DEFINE_SPINLOCK(frames_lock);
+
+u32 instr_frames_khz(void)
+{
+	if (check_tsc_unstable() || !boot_cpu_has(X86_FEATURE_FSGSBASE))
+		return 0;
+	return tsc_khz;
+}
 
 /* ---- whose they are -------------------------------------------------------------- */
 

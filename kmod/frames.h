@@ -10,6 +10,9 @@ struct instr_space;
 int instr_frames_init(void);
 void instr_frames_exit(void);
 
+/* Ticks of the time stamp counter in a millisecond; 0: nothing can be measured here. */
+u32 instr_frames_khz(void);
+
 /*
  * Gives @space, which has none, its frames, all zero. In the space's address space,
  * which is current->mm. No lock may be held but the session's.

@@ -19,8 +19,6 @@
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
-#include <asm/cpufeature.h>
-#include <asm/tsc.h>
 
 #include "frames.h"
 #include "gate.h"
@@ -34,13 +32,6 @@
  * get no page. The end of a process waits for it.
  */
 static struct workqueue_struct *keep_wq;
-
-u32 instr_keep_khz(void)
-{
-	if (check_tsc_unstable() || !boot_cpu_has(X86_FEATURE_FSGSBASE))
-		return 0;
-	return tsc_khz;
-}
 
 /* ---- the end of an address space ------------------------------------------------- */
 

@@ -26,9 +26,6 @@ struct instr_keep {
 int instr_keep_init(void);
 void instr_keep_exit(void);
 
-/* Ticks of the counter in a millisecond; 0: nothing can be measured here. */
-u32 instr_keep_khz(void);
-
 void instr_keep_begin(struct instr_space *space);
 
 /* @mm is at its end: has it something that is not kept yet? Under RCU. */

@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "edition.h"
+#include "frames.h"
 #include "keep.h"
 #include "overlay.h"
 #include "pointer.h"
@@ -54,7 +55,7 @@ static int session_check_frames(const struct instr_session *session, u64 frames_
 {
 	const struct instr_overlay *overlay;
 
-	if (frames_len && !instr_keep_khz())
+	if (frames_len && !instr_frames_khz())
 		return -EOPNOTSUPP;
 	list_for_each_entry(overlay, &session->overlays, node)
 		if (frames_len && overlay->frames_len && overlay->frames_len != frames_len)
