@@ -203,7 +203,7 @@ static void print_block(const struct board *board, FILE *out)
 struct top {
 	const struct top_options *options;
 	struct count *count;
-	const struct targets *targets;
+	struct targets *targets;
 	struct screen *screen;	/* NULL: -b */
 	FILE *out;
 	struct result result;
@@ -239,6 +239,8 @@ static void look(struct top *top)
 		return;
 	update(top);
 	show(top);
+	if (!top->screen)
+		targets_say_replaced(top->targets);
 }
 
 /* Until it is time to look again. */
@@ -308,6 +310,7 @@ static int end(struct top *top, enum count_stop stop)
 	look_back(top, stop);
 	screen_close(top->screen);
 	top->screen = NULL;
+	targets_say_replaced(top->targets);
 	if (top->options->request.argv[0]) {
 		top->count->input_fd = -1;
 		if (stop != COUNT_ENDED)
