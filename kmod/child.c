@@ -17,7 +17,8 @@
 
 #include "child.h"
 
-#include <linux/list.h>
+#include <linux/hash.h>
+#include <linux/hashtable.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
@@ -29,14 +30,19 @@
 #include "space.h"
 #include "work.h"
 
-/* The notes. */
-static LIST_HEAD(children);
+/* The notes. All tasks of the machine look for theirs, without the lock. */
+static DEFINE_HASHTABLE(children, 8);
 static DEFINE_SPINLOCK(children_lock);
+
+static struct hlist_head *bucket_of(const struct task_struct *due)
+{
+	return &children[hash_ptr(due, HASH_BITS(children))];
+}
 
 void instr_child_note(struct instr_work *work)
 {
 	spin_lock(&children_lock);
-	list_add(&work->node, &children);
+	hlist_add_head(&work->by_due, bucket_of(work->due));
 	spin_unlock(&children_lock);
 }
 
@@ -109,15 +115,15 @@ void instr_child_forked(struct task_struct *child, struct instr_space *space,
 
 /* ---- it is time ------------------------------------------------------------------ */
 
-/* A note for @task, or for anybody if that is NULL. */
-static struct instr_work *child_take(const struct task_struct *task)
+/* A note of @bucket for @task, or for anybody if that is NULL. */
+static struct instr_work *child_take(struct hlist_head *bucket, const struct task_struct *task)
 {
 	struct instr_work *work, *found = NULL;
 
 	spin_lock(&children_lock);
-	list_for_each_entry(work, &children, node)
+	hlist_for_each_entry(work, bucket, by_due)
 		if (!task || work->due == task) {
-			list_del(&work->node);
+			hlist_del(&work->by_due);
 			found = work;
 			break;
 		}
@@ -128,11 +134,12 @@ static struct instr_work *child_take(const struct task_struct *task)
 /* Its parent's two sessions leave two. */
 void instr_child_due(void)
 {
+	struct hlist_head *bucket = bucket_of(current);
 	struct instr_work *work;
 
-	if (list_empty(&children))
+	if (hlist_empty(bucket))
 		return;
-	while ((work = child_take(current)))
+	while ((work = child_take(bucket, current)))
 		instr_work_queue_made(work);
 }
 
@@ -140,7 +147,9 @@ void instr_child_due(void)
 void instr_children_flush(void)
 {
 	struct instr_work *work;
+	int i;
 
-	while ((work = child_take(NULL)))
-		instr_work_queue_made(work);
+	for (i = 0; i < HASH_SIZE(children); i++)
+		while ((work = child_take(&children[i], NULL)))
+			instr_work_queue_made(work);
 }

@@ -179,6 +179,15 @@ void instr_keep_all(struct mm_struct *mm)
 	}
 }
 
+void instr_keep_missed(struct instr_space *space)
+{
+	if (completion_done(&space->keep.kept))
+		return;
+	if (!READ_ONCE(space->keep.unwanted))
+		WRITE_ONCE(space->refused, EIO);
+	complete_all(&space->keep.kept);
+}
+
 void instr_keep_begin(struct instr_space *space)
 {
 	init_completion(&space->keep.kept);

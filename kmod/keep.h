@@ -33,6 +33,9 @@ bool instr_keep_is_due(struct mm_struct *mm);
 /* Keeps it. May sleep. */
 void instr_keep_all(struct mm_struct *mm);
 
+/* @space is gone: if nobody told us in time, for somebody has switched off kprobes, it is lost. */
+void instr_keep_missed(struct instr_space *space);
+
 /* What @space has need not be kept. */
 void instr_keep_give_up(struct instr_space *space);
 /* No page is held any more. May sleep. */

@@ -536,22 +536,28 @@ static int times_replace(struct instr_code *code, unsigned long base)
 	return part_set_zero(code, base, SLAB_TIMES);
 }
 
-/* Not by a new mapping, which would become one with what is kept behind it. */
-static void data_clear(struct instr_code *code, unsigned long base)
+/*
+ * Not by a new mapping, which would become one with what is kept behind it; and as the process
+ * would: a page may be shared since a fork, if it wanted that (MADV_KEEPONFORK).
+ */
+static int data_clear(struct instr_code *code, unsigned long base)
 {
 	unsigned long start = instr_slab_data(code, base), vaddr, next;
 	struct mm_struct *mm = current->mm;
 
-	mmap_read_lock(mm);
 	for (vaddr = start; vaddr - start < code->data_len; vaddr = next) {
-		struct page *page = instr_page_get(mm, code->ro, vaddr, &next);
+		struct page *page;
 
+		mmap_read_lock(mm);
+		page = instr_page_get(mm, code->ro, vaddr, &next);
+		mmap_read_unlock(mm);
 		if (!page)
 			continue;
-		clear_page(page_address(page));
 		put_page(page);
+		if (clear_user((void __user *)vaddr, PAGE_SIZE))
+			return -EFAULT;
 	}
-	mmap_read_unlock(mm);
+	return 0;
 }
 
 int instr_slab_adopt(struct instr_code *code, unsigned long base)
@@ -561,7 +567,7 @@ int instr_slab_adopt(struct instr_code *code, unsigned long base)
 	if (!err)
 		err = times_replace(code, base);
 	if (!err)
-		data_clear(code, base);
+		err = data_clear(code, base);
 	return err;
 }
 

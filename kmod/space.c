@@ -261,6 +261,8 @@ void instr_space_del(struct instr_space *space, struct instr_view *view)
 	last = list_empty(&space->views) && !instr_space_lives(space) && !space->gone;
 	space->gone |= last;
 	spin_unlock(&space->lock);
+	if (last)
+		instr_keep_missed(space);
 	if (last && space->session_id)
 		instr_event_space(INSTR_EVENT_GONE, space);
 }

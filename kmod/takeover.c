@@ -55,9 +55,9 @@ static void space_find_others(struct instr_space *space, struct task_struct *tas
 {
 	int others = space_count_others();
 
-	if (others > get_nr_threads(task) - 1)
-		others -= instr_vfork_find(space);
 	if (others > 0)
+		others -= instr_vfork_find(space);
+	if (get_nr_threads(task) > 1 || others > 0)
 		instr_gate_set_many(space);
 }
 

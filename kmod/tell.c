@@ -7,13 +7,46 @@
 #include "tell.h"
 
 #include <linux/kthread.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
 #include "child.h"
+#include "event.h"
 #include "gate.h"
+#include "session.h"
 #include "space.h"
 #include "work.h"
+
+static struct instr_session *session_of(const struct instr_space *space)
+{
+	struct instr_session *session;
+
+	rcu_read_lock();
+	session = instr_session_find(space->session_id);
+	if (session && !instr_session_tryget(session))
+		session = NULL;
+	rcu_read_unlock();
+	return session;
+}
+
+/* What can't be told apart is not counted any more: it finds the files' own text. */
+static void tell_failed(struct instr_space *space, int err)
+{
+	struct instr_session *session = session_of(space);
+
+	WRITE_ONCE(space->refused, -err);
+	instr_event_refused(space, 0, -err);
+	if (!session)
+		return;
+	if (!mutex_lock_killable(&session->lock)) {
+		if (!session->dead)
+			instr_space_hide(space);
+		mutex_unlock(&session->lock);
+	}
+	instr_session_put(session);
+}
 
 static void tell_here(struct instr_space *space)
 {
@@ -21,7 +54,7 @@ static void tell_here(struct instr_space *space)
 
 	/* Who is about to be killed does not run. */
 	if (err && !fatal_signal_pending(current))
-		WRITE_ONCE(space->refused, -err);
+		tell_failed(space, err);
 }
 
 static void tell_borrowed(struct instr_space *space)
@@ -53,6 +86,8 @@ void instr_tell(struct instr_space *space, struct task_struct *task)
 	if (!instr_gate_is_untold(space) || !instr_space_tryget(space))
 		return;
 	left = task == current ? instr_work_queue(&work) : instr_child_expect(&work);
-	if (!left)
-		instr_space_put(space);
+	if (left)
+		return;
+	WRITE_ONCE(space->refused, ENOMEM);
+	instr_space_put(space);
 }

@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
 
 #include "child.h"
 #include "exact.h"
@@ -41,7 +42,6 @@ static void vfork_end(struct instr_work *work)
 static struct instr_work *vfork_make(struct instr_space *space, struct task_struct *parent,
 				     struct task_struct *child)
 {
-	/* The child's, which may have it in its registers, is the same. */
 	const struct instr_work what = {
 		.fn = vfork_end, .space = space, .task = child, .due = parent,
 		.fs_base = parent == current ? child->thread.fsbase :
@@ -73,10 +73,17 @@ void instr_vfork_begin(struct instr_space *space, struct task_struct *child)
 
 /* ---- those that run already -------------------------------------------------------- */
 
-/* One that has CLONE_PARENT, too, has another one: who waits for it is not known. */
-static bool vfork_waits(const struct instr_space *space, const struct task_struct *parent)
+/*
+ * What the child has to complete lies on the stack of who waits: with CLONE_PARENT that is not
+ * its parent, and then it is not known who it is. A child with an FS base of its own, that no
+ * C library makes, counts.
+ */
+static bool vfork_waits(const struct task_struct *parent, const struct task_struct *child)
 {
-	return READ_ONCE(parent->mm) == space->mm && !(parent->flags & PF_EXITING);
+	unsigned long stack = (unsigned long)task_stack_page(parent);
+
+	return (unsigned long)child->vfork_done - stack < THREAD_SIZE &&
+	       READ_ONCE(child->thread.fsbase) == READ_ONCE(parent->thread.fsbase);
 }
 
 /*
@@ -90,7 +97,7 @@ static bool vfork_note(struct instr_space *space, struct task_struct *child)
 
 	task_lock(child);
 	parent = rcu_dereference(child->real_parent);
-	if (child->vfork_done && child->mm == space->mm && vfork_waits(space, parent))
+	if (child->vfork_done && child->mm == space->mm && vfork_waits(parent, child))
 		work = vfork_make(space, parent, child);
 	if (work) {
 		instr_gate_vfork_begin(space, work->fs_base);

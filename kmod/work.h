@@ -16,13 +16,15 @@ struct task_struct;
 
 /**
  * struct instr_work - one thing to be done
- * @node: in a list of whoever made it
+ * @node: in the pool
+ * @by_due: among the notes (child.c)
  * @file: by which the thread comes to it; NULL: a worker does it, by @work
  * @due: the thread that it is left for (child.c); only compared
  * @fn: does it, and gives up the references on what is named below, which it holds
  */
 struct instr_work {
 	struct list_head node;
+	struct hlist_node by_due;
 	struct file *file;
 	struct work_struct work;
 	const struct task_struct *due;
