@@ -435,7 +435,8 @@ leave_sure:
 	dec	%rdi
 	call	reap_deeper
 1:	mov	%rax, THREAD_INNER(%rsi)
-2:	jmp	end_frame
+2:	mov	$-1, %edi
+	jmp	end_frame
 
 /* ---- unwinding ------------------------------------------------------------------ */
 
@@ -585,15 +586,27 @@ reap_frame:
 	mov	THREAD_WHEN(%rsi), %r9
 	mov	THREAD_EVENT(%rsi), %rdi
 	dec	%edi
-1:	lock incq RECORD_UNWOUND(%r8,%rdi,8)
-	call	end_frame
+1:	call	end_frame
 2:	pop	%r9
 	pop	%r8
 	POP	%rdi
 	POP	%rax
 	ret
 
-/* Ends the frame RCX of the thread RSI at time R9; R8: its record in its lane. */
+/*
+ * One exit, of the kind EDI, or -1: by a return. All of it behind the frame's end: a thread may
+ * be killed in between, and what is there of frames then is counted once more.
+ */
+.macro COUNT_EXIT lock:vararg
+	movq	$0, FRAME_RECORD(%rcx)
+	\lock incq RECORD_EXITS(%r8)
+	test	%edi, %edi
+	js	.Lreturned\@
+	\lock incq RECORD_UNWOUND(%r8,%rdi,8)
+.Lreturned\@:
+.endm
+
+/* Ends the frame RCX of the thread RSI at time R9; R8: its record in its lane; EDI: how. */
 end_frame:
 	PUSH	%rax
 	PUSH	%rcx
@@ -610,8 +623,7 @@ end_frame:
 	addq	%r9, FRAME_CALLEES(%rax)
 2:	cmpq	$0, THREAD_LANE(%rsi)
 	jne	4f
-	movq	$0, FRAME_RECORD(%rcx)
-	lock incq RECORD_EXITS(%r8)
+	COUNT_EXIT lock
 	ACCOUNT lock
 	mov	%r9, %rdi
 	BUCKET	lock
@@ -622,8 +634,7 @@ end_frame:
 	POP	%rax
 	ret
 	/* Nobody else writes there. */
-4:	movq	$0, FRAME_RECORD(%rcx)
-	incq	RECORD_EXITS(%r8)
+4:	COUNT_EXIT
 	ACCOUNT
 	mov	%r9, %rdi
 	BUCKET
