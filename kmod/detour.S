@@ -6,8 +6,8 @@
 	.text
 
 /*
- * In place of a function that a hook turned away from at its start: hook_end(), with its only
- * argument, then that function after all. It is returned to: where indirect branches have to
+ * In place of a function that a hook turned away from at its start: instr_hook_end(), with its
+ * only argument, then that function after all. It is returned to: where indirect branches have to
  * land on an ENDBR, a function that nobody branches to that way has none.
  */
 SYM_FUNC_START(instr_detour_end)

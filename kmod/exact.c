@@ -69,11 +69,7 @@ void instr_exact_end(struct instr_exact *exact)
 
 static bool exact_get(struct instr_exact *exact, struct instr_space *space)
 {
-	rcu_read_lock();
-	exact->session = instr_session_find(space->session_id);
-	if (exact->session && !instr_session_tryget(exact->session))
-		exact->session = NULL;
-	rcu_read_unlock();
+	exact->session = instr_session_get_by_id(space->session_id);
 	if (!exact->session)
 		return false;
 	instr_space_get(space);

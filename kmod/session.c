@@ -212,6 +212,18 @@ struct instr_session *instr_session_find(u32 id)
 	return NULL;
 }
 
+struct instr_session *instr_session_get_by_id(u32 id)
+{
+	struct instr_session *session;
+
+	rcu_read_lock();
+	session = instr_session_find(id);
+	if (session && !instr_session_tryget(session))
+		session = NULL;
+	rcu_read_unlock();
+	return session;
+}
+
 bool instr_session_knows(struct pid *tgid)
 {
 	struct instr_session *session;

@@ -56,6 +56,8 @@ void instr_session_drop_space(struct instr_space *space);
 
 /* Under RCU; NULL: it has ended. */
 struct instr_session *instr_session_find(u32 id);
+/* The same with a reference, under nothing. Atomic. */
+struct instr_session *instr_session_get_by_id(u32 id);
 /* Is the process in a scope, or does it descend from one that is? Atomic. */
 bool instr_session_knows(struct pid *tgid);
 

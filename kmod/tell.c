@@ -8,7 +8,6 @@
 
 #include <linux/kthread.h>
 #include <linux/mutex.h>
-#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
@@ -19,22 +18,10 @@
 #include "space.h"
 #include "work.h"
 
-static struct instr_session *session_of(const struct instr_space *space)
-{
-	struct instr_session *session;
-
-	rcu_read_lock();
-	session = instr_session_find(space->session_id);
-	if (session && !instr_session_tryget(session))
-		session = NULL;
-	rcu_read_unlock();
-	return session;
-}
-
 /* What can't be told apart is not counted any more: it finds the files' own text. */
 static void tell_failed(struct instr_space *space, int err)
 {
-	struct instr_session *session = session_of(space);
+	struct instr_session *session = instr_session_get_by_id(space->session_id);
 
 	WRITE_ONCE(space->refused, -err);
 	instr_event_refused(space, 0, -err);

@@ -16,7 +16,7 @@ void instr_vfork_begin(struct instr_space *space, struct task_struct *child);
 
 /*
  * The same of all who run in @space by now, which nothing was known of when they were made.
- * Returns how many there are. May sleep.
+ * Returns how many there are.
  */
 int instr_vfork_find(struct instr_space *space);
 

@@ -498,16 +498,8 @@ static void open_uprobes(void)
 
 int main(int argc, char **argv)
 {
-	int option, rounds = 31;
+	int rounds = out_options(argc, argv, 31, SERIES_MAX);
 
-	while ((option = getopt(argc, argv, "jr:")) != -1) {
-		if (option == 'j')
-			out_as_json(true);
-		else if (option == 'r' && atoi(optarg) > 0 && atoi(optarg) <= SERIES_MAX)
-			rounds = atoi(optarg);
-		else
-			return 2;
-	}
 	prepare();
 	open_uprobes();
 	if (isnan(uftrace_ns(UFTRACE_PG)))

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static bool as_json;
 static const char *table;
@@ -15,6 +17,21 @@ void out_as_json(bool json)
 {
 	as_json = json;
 	setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
+int out_options(int argc, char **argv, int rounds, int most)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "jr:")) != -1) {
+		if (option == 'j')
+			out_as_json(true);
+		else if (option == 'r' && atoi(optarg) > 0 && atoi(optarg) <= most)
+			rounds = atoi(optarg);
+		else
+			exit(2);
+	}
+	return rounds;
 }
 
 void out_table(const char *name, const char *title, const struct out_column *of)

@@ -24,6 +24,11 @@ struct out_column {
 
 /* Before all else. */
 void out_as_json(bool json);
+/*
+ * What the command line says: -j: JSON; -r: how many rounds, which are returned, or @rounds if
+ * it doesn't. Exits if that is more than @most, or it says anything else. optind is what follows.
+ */
+int out_options(int argc, char **argv, int rounds, int most);
 /* Begins a table; @name is its name in JSON, @title what people see. */
 void out_table(const char *name, const char *title, const struct out_column *columns);
 /* The next cell; behind the last column comes the next row. */

@@ -277,17 +277,9 @@ static void remove_cache(const char *cache)
 int main(int argc, char **argv)
 {
 	char cache[] = "/tmp/instr-bench-XXXXXX";
-	int option, rounds = 5, nr = 0;
+	int rounds = out_options(argc, argv, 5, SERIES_MAX), nr = 0;
 	struct result *result = calloc((size_t)argc, sizeof(*result));
 
-	while ((option = getopt(argc, argv, "jr:")) != -1) {
-		if (option == 'j')
-			out_as_json(true);
-		else if (option == 'r')
-			rounds = atoi(optarg);
-		else
-			return 2;
-	}
 	if (!result || !mkdtemp(cache))
 		return 1;
 	for (; optind < argc; optind++) {

@@ -137,16 +137,8 @@ static void prepare(struct host *new, enum instr_way way, const char *path, cons
 
 int main(int argc, char **argv)
 {
-	int option, rounds = 31;
+	int rounds = out_options(argc, argv, 31, SERIES_MAX);
 
-	while ((option = getopt(argc, argv, "jr:")) != -1) {
-		if (option == 'j')
-			out_as_json(true);
-		else if (option == 'r' && atoi(optarg) > 0 && atoi(optarg) <= SERIES_MAX)
-			rounds = atoi(optarg);
-		else
-			return 2;
-	}
 	prepare(&by_return, INSTR_WAY_RETURN, "/proc/self/exe", "timed_frame", NULL);
 	prepare(&by_slot, INSTR_WAY_SLOT, "/proc/self/exe", "slot_frame", NULL);
 	prepare(&unwinder, INSTR_WAY_RETURN, NULL, NULL, "libgcc_s.so.1");
