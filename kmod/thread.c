@@ -193,6 +193,26 @@ static bool stack_is_first(const struct mm_struct *mm, unsigned long sp,
 }
 
 /*
+ * What FS leads to begins with its own address, the processor's ABI says. A runtime that is
+ * none of C may have it anywhere: Go's is in the heap, among the stacks that all threads run
+ * on in turn.
+ */
+static bool fs_base_is_abi(u64 fs_base)
+{
+	u64 self;
+
+	return !copy_from_user_nofault(&self, u64_to_user_ptr(fs_base), sizeof(self)) &&
+	       self == fs_base;
+}
+
+/* Is it memory that the thread may have for itself? malloc() has others' stacks there, too. */
+static bool stack_is_vma(const struct mm_struct *mm, const struct vm_area_struct *vma)
+{
+	return !(vma->vm_flags & VM_SHARED) &&
+	       (vma->vm_start >= READ_ONCE(mm->brk) || vma->vm_end <= READ_ONCE(mm->start_brk));
+}
+
+/*
  * C libraries keep what FS leads to at the top of the thread's stack. That of the first
  * thread lies elsewhere, in a mapping that it does not run on. False: the lock is held.
  */
@@ -202,12 +222,12 @@ static bool stack_find(struct mm_struct *mm, unsigned long sp, u64 fs_base,
 	struct vm_area_struct *vma;
 
 	if ((thread_group_leader(current) && stack_is_first(mm, sp, thread)) ||
-	    on_sig_stack(sp))
+	    on_sig_stack(sp) || !fs_base_is_abi(fs_base))
 		return true;
 	if (!mmap_read_trylock(mm))
 		return false;
 	vma = find_vma(mm, fs_base);
-	if (vma && vma->vm_start <= sp && sp < fs_base && !(vma->vm_flags & VM_SHARED)) {
+	if (vma && vma->vm_start <= sp && sp < fs_base && stack_is_vma(mm, vma)) {
 		thread->stack_start = vma->vm_start;
 		thread->stack_end = fs_base;
 	}

@@ -38,13 +38,20 @@ static uint64_t clock_ticks(void)
 
 #define ENTRY_TAKEN	3	/* no FS base */
 
-/* A thread's control block is at the end of its stack, but for the first one's. */
+/*
+ * A thread's control block is at the end of its stack, but for the first one's, and those of
+ * runtimes that are none of C, where it doesn't begin with its address.
+ */
 #define STACK_REACH (1UL << 30)
 
 static void set_stack(struct instr_thread *thread, uint64_t fs, uint64_t rsp)
 {
 	bool first = rsp > fs || fs - rsp > STACK_REACH;
 
+	if (*(uint64_t *)fs != fs) {
+		thread->stack_start = thread->stack_end = 0;
+		return;
+	}
 	thread->stack_start = (first ? rsp : fs) - STACK_REACH;
 	thread->stack_end = first ? rsp + STACK_REACH : fs;
 }

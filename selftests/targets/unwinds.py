@@ -124,6 +124,7 @@ PROGRAMS = [
     static("backtrace-later"),
     Program("jumps", C, ends=("longjmp",)),
     Program("coroutines", C),
+    Program("carriers", C, ends=("thread",), own=("thread",)),
     Program("tailcalls", C),
     Program("registers", C),
     Program("processes", C),
