@@ -9,7 +9,7 @@
  *	wait		half of them once standard input has ended
  *	fork=M		M fork children, with N calls each; then as wait
  *	exec=M		M fork children that execute this program, to run; then as wait
- *	lives=M		M vfork children that do that, two at once
+ *	lives=M PROGRAM	M vfork children that execute that instead, two at once
  *	load=FILE	nothing is free in its address space when it loads FILE, a library, and
  *			calls its tick(), N times
  */
@@ -78,10 +78,10 @@ static void make_children(char **argv, int nr, bool execute)
 
 static void make_lives(char **argv, int nr)
 {
-	char *child[] = { argv[0], argv[1], "run", argv[3], NULL };
+	char *child[] = { argv[4], argv[1], "run", argv[3], NULL };
 
 	for (int i = 0; i < nr; i++) {
-		if (posix_spawn(NULL, "/proc/self/exe", NULL, NULL, child, environ))
+		if (posix_spawn(NULL, argv[4], NULL, NULL, child, environ))
 			abort();
 		if (i)
 			wait(NULL);
