@@ -162,6 +162,47 @@ static void cold_code_is_a_part(void)
 	exits_exit(&exits);
 }
 
+extern const uint64_t x_nameless[3];	/* and x_plain */
+extern const uint8_t __executable_start[];
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct instr_place *x = a, *y = b;
+
+	return (x->func > y->func) - (x->func < y->func);
+}
+
+/* How the two are timed, beside another. */
+static bool nameless_are(enum instr_way way, bool by_slot, enum instr_reason reason)
+{
+	struct instr_place place[3] = { { 0 } };
+	struct instr_plan *plan;
+	size_t nr = 0;
+
+	for (size_t i = 0; i < 3; i++)
+		func_find(text.funcs, x_nameless[i] - (uint64_t)__executable_start,
+			  &place[i].func);
+	qsort(place, 3, sizeof(*place), compare_places);
+	if (instr_plan_exits(file, INSTR_TIMES, way, place, 3, *instr_distances(file), &plan,
+			     &err))
+		return false;
+	for (size_t i = 0; i < 3; i++) {
+		const struct instr_plan_site *site = instr_plan_place(plan, i);
+
+		if (text.funcs->func[place[i].func].source == INSTR_FROM_EH_FRAME)
+			nr += site->by_slot == by_slot && site->reason == reason;
+	}
+	instr_plan_destroy(plan);
+	return nr == 2;
+}
+
+static void functions_that_end_in_one_place_return_to_slots(void)
+{
+	CHECK(nameless_are(INSTR_WAY_AUTO, true, INSTR_REASON_NONE));
+	CHECK(nameless_are(INSTR_WAY_SLOT, true, INSTR_REASON_NONE));
+	CHECK(nameless_are(INSTR_WAY_RETURN, false, INSTR_REASON_SHARED));
+}
+
 static void bytes_are_instructions_or_not(void)
 {
 	CHECK(refused("x_overlap", EXITS_OVERLAP));
@@ -673,6 +714,7 @@ int main(int argc, char **argv)
 	RUN(stacks_are_not_changed);
 	RUN(direct_jumps_are_tail_calls_or_not);
 	RUN(cold_code_is_a_part);
+	RUN(functions_that_end_in_one_place_return_to_slots);
 	RUN(bytes_are_instructions_or_not);
 	RUN(functions_may_have_no_exits);
 	RUN(indirect_jumps_leave_or_stay);

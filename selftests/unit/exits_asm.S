@@ -202,6 +202,32 @@ FUNC x_parted_unframed.cold
 END x_parted_unframed.cold
 	.text
 
+/* Two that have no names, and end in each other's text. */
+	.p2align 4
+.Lnameless:
+	.cfi_startproc
+	test	%edi, %edi
+	je	.Lnameless_cold
+1:	ret
+	.cfi_endproc
+
+	.section .text.unlikely, "ax"
+	.p2align 4
+.Lnameless_cold:
+	.cfi_startproc
+	test	%esi, %esi
+	je	1b
+	lea	1(%rdi), %rax
+	ret
+	.cfi_endproc
+	.text
+
+	.section .data.rel.ro, "aw"
+	.globl x_nameless
+x_nameless:
+	.quad	.Lnameless_cold, .Lnameless, x_plain
+	.text
+
 /* Nothing branches there but a table that isn't found. */
 FUNC x_parted_by_table
 	push	%rbx

@@ -592,9 +592,7 @@ static int time_functions(struct instr_plan *plan, const struct site_text *text,
 	for (size_t i = 0; i < nr && !code; i++)
 		code = timed_add(&timed, place[i].func, err);
 	if (!code)
-		code = timed_add_unwinders(&timed, err);
-	if (!code)
-		code = timed_sort(&timed, err);
+		code = timed_finish(&timed, err);
 	plan->site = timed.site;
 	plan->nr = timed.nr;
 	timed_exit(&timed);

@@ -434,7 +434,7 @@ static bool is_of_use(const struct timed *timed, uint8_t how)
 	return timed->text->measure != INSTR_EXITS || how == TIMING_FIND;
 }
 
-int timed_add_unwinders(struct timed *timed, struct instr_err *err)
+static int add_unwinders(struct timed *timed, struct instr_err *err)
 {
 	for (size_t i = 0; i < sizeof(unwinders) / sizeof(*unwinders); i++) {
 		size_t func = FUNC_NONE;
@@ -459,36 +459,16 @@ static int compare_sites(const void *a, const void *b)
 	return (x->offset > y->offset) - (x->offset < y->offset);
 }
 
-static void refuse_site(const struct timed *timed, struct instr_plan_site *site)
+static void sort_sites(struct timed *timed)
 {
-	*site = (struct instr_plan_site){
-		.place = { site->record, 0 },
-		.offset = func_of(timed, site->record)->offset,
-		.how = INSTR_HOW_REFUSED,
-		.reason = INSTR_REASON_SHARED,
-		.record = site->record,
-	};
+	if (timed->nr)
+		qsort(timed->site, timed->nr, sizeof(*timed->site), compare_sites);
 }
 
-/* Of the sites of functions that are @bad only a refused entry stays. */
-static void drop_bad(struct timed *timed, const bool *bad)
-{
-	size_t nr = 0;
+/* A function whose sites overlap with others'; one that is timed, not only known to unwind. */
+enum { BAD = 1, BAD_TIMED };
 
-	for (size_t i = 0; i < timed->nr; i++) {
-		struct instr_plan_site *site = &timed->site[i];
-
-		if (bad[site->record] && site->how != INSTR_HOW_REFUSED) {
-			if (!site->enters)
-				continue;
-			refuse_site(timed, site);
-		}
-		timed->site[nr++] = *site;
-	}
-	timed->nr = nr;
-}
-
-static bool mark_bad(const struct timed *timed, bool *bad)
+static bool mark_bad(const struct timed *timed, uint8_t *bad)
 {
 	const struct instr_plan_site *last = NULL;
 	bool any = false;
@@ -498,22 +478,59 @@ static bool mark_bad(const struct timed *timed, bool *bad)
 
 		if (site->how == INSTR_HOW_REFUSED)
 			continue;
-		if (last && site->offset < last->offset + last->window_len)
-			any = bad[site->record] = bad[last->record] = true;
+		if (last && site->offset < last->offset + last->window_len) {
+			bad[site->record] = bad[last->record] = BAD;
+			any = true;
+		}
 		last = site;
 	}
 	return any;
 }
 
-int timed_sort(struct timed *timed, struct instr_err *err)
+static void drop_bad(struct timed *timed, uint8_t *bad)
 {
-	CLEAN(free) bool *bad = calloc(timed->text->funcs->nr + 1, sizeof(*bad));
+	size_t nr = 0;
+
+	for (size_t i = 0; i < timed->nr; i++) {
+		const struct instr_plan_site *site = &timed->site[i];
+
+		if (!bad[site->record])
+			timed->site[nr++] = *site;
+		else if (site->enters)
+			bad[site->record] = BAD_TIMED;
+	}
+	timed->nr = nr;
+}
+
+typedef int timed_retry(struct timed *timed, size_t func, enum instr_reason why,
+			struct instr_err *err);
+
+/* Sorts all sites. Where those of two functions overlap @retry adds others for both. */
+static int keep_apart(struct timed *timed, timed_retry *retry, struct instr_err *err)
+{
+	const size_t nr = timed->text->funcs->nr;
+	CLEAN(free) uint8_t *bad = calloc(nr + 1, sizeof(*bad));
+	int code = 0;
 
 	if (!bad)
 		return err_memory(err);
-	if (timed->nr)
-		qsort(timed->site, timed->nr, sizeof(*timed->site), compare_sites);
-	if (mark_bad(timed, bad))
-		drop_bad(timed, bad);
-	return 0;
+	sort_sites(timed);
+	if (!mark_bad(timed, bad))
+		return 0;
+	drop_bad(timed, bad);
+	for (size_t i = 0; i < nr && !code; i++) {
+		if (bad[i] == BAD_TIMED)
+			code = retry(timed, i, INSTR_REASON_SHARED, err);
+	}
+	sort_sites(timed);
+	return code;
+}
+
+int timed_finish(struct timed *timed, struct instr_err *err)
+{
+	int code = keep_apart(timed, add_by_slot, err);
+
+	if (!code)
+		code = add_unwinders(timed, err);
+	return code ? code : keep_apart(timed, push_refused, err);
 }

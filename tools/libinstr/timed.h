@@ -27,10 +27,11 @@ void timed_exit(struct timed *timed);
  */
 int timed_add(struct timed *timed, size_t func, struct instr_err *err);
 
-/* Adds, or marks, the entries of what unwinds stacks in this file. */
-int timed_add_unwinders(struct timed *timed, struct instr_err *err);
-
-/* Sorts them by offset. Where those of two functions overlap neither can be timed. */
-int timed_sort(struct timed *timed, struct instr_err *err);
+/*
+ * When all are added: what unwinds stacks in this file gets sites, too, or its entry is marked,
+ * and all are sorted by offset. Where those of two functions overlap both return to slots; what
+ * can't is not timed.
+ */
+int timed_finish(struct timed *timed, struct instr_err *err);
 
 #endif
