@@ -211,3 +211,18 @@ for verb in list plan; do
 	ctl $verb -j -j -f main /bin/bash
 	is_json "$verb: -j twice is -j" 0 True
 done
+
+# Debian's are stripped.
+if [ -x /usr/bin/gofmt ]; then
+	ctl list -f 'main.*' /usr/bin/gofmt
+	prints "a program of Go: names" 0 '	jump	-	main\.main$'
+	prints "... what has no room for sure" 0 \
+		'	refused	its stack may have no room left .*	main\.gofmtMain\.func8$'
+	ctl list -T -f 'main.*' /usr/bin/gofmt
+	prints "... --time" 0 '	refused	-	its stack may have no room left .*	main\.gofmtMain\.func8$'
+	ctl plan -f main.main+4 -f main.main /usr/bin/gofmt
+	prints "... an instruction before there is room" 0 \
+		'^main\.main\+0x4: refused: its stack may have no room left'
+else
+	skip "a program of Go" "there is no gofmt"
+fi

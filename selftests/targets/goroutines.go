@@ -22,6 +22,24 @@ func Work(in, out chan int) {
 	}
 }
 
+// Deep has a stack that grows: it begins again, on a larger one.
+//
+//go:noinline
+func Deep(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return Deep(n-1) + 1
+}
+
+// Leaf has no check whether there is room on the stack.
+//
+//go:nosplit
+//go:noinline
+func Leaf(x int) int {
+	return x ^ 1
+}
+
 //go:noinline
 func Recovers(n int) (result int) {
 	defer func() {
@@ -52,11 +70,20 @@ func main() {
 		}
 		close(in)
 	}()
+	deep := make(chan int)
+	for i := 0; i < 4; i++ {
+		go func() {
+			deep <- Leaf(Deep(10000))
+		}()
+	}
 	sum := 0
 	for i := 0; i < n; i++ {
 		sum += <-out
 	}
 	workers.Wait()
+	for i := 0; i < 4; i++ {
+		sum += <-deep
+	}
 	for i := 0; i < 100; i++ {
 		sum += Recovers(i)
 	}

@@ -193,6 +193,7 @@ static void table_fill(struct func_table *table, const struct instr_file *file,
 			.size = symbol[i].size,
 			.source = symbol[i].source,
 			.is_ifunc = symbol[i].is_ifunc,
+			.is_stub = symbol[i].is_stub,
 			.is_alias = is_alias,
 		};
 	}
@@ -235,6 +236,7 @@ static void table_settle(struct func_table *table, size_t first, size_t end,
 		table->func[i].size = size;
 		table->func[i].is_ifunc = is_ifunc;
 		table->func[i].is_signal_frame = frame && frame->is_signal;
+		table->func[i].has_frame = !!frame;
 	}
 }
 

@@ -74,6 +74,7 @@ void instr_paths_free(char **paths, size_t nr);
 enum instr_func_source {
 	INSTR_FROM_SYMTAB,	/* .symtab, also of a separate debug file */
 	INSTR_FROM_DYNSYM,
+	INSTR_FROM_PCLNTAB,	/* of Go; there is no .symtab */
 	INSTR_FROM_EH_FRAME,	/* no symbol: named "func_<vaddr in hex>" */
 };
 
@@ -85,7 +86,9 @@ struct instr_func {
 	enum instr_func_source source;
 	uint8_t is_ifunc : 1;	/* the address is that of a resolver */
 	uint8_t is_signal_frame : 1;	/* its FDE says 'S': a signal trampoline */
+	uint8_t is_stub : 1;	/* what calls of an import go through */
 	uint8_t is_alias : 1;	/* same address as the one before it */
+	uint8_t has_frame : 1;	/* a frame description says how to unwind from its start */
 };
 
 /* Ordered by vaddr, then by name preference (global, then shorter, then name). */

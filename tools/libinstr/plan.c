@@ -17,6 +17,7 @@
 #include "err.h"
 #include "file.h"
 #include "func.h"
+#include "go.h"
 #include "insn.h"
 #include "pointer.h"
 #include "rewind.h"
@@ -132,6 +133,7 @@ static int text_init(struct site_text *text, const struct instr_plan *plan,
 		.len = file->text_len,
 		.vaddr = file->text->p_vaddr,
 		.distance = plan->distance,
+		.go = go_made(file),
 	};
 	if (!text->bytes)
 		return instr_fail(err, -EIO, "%s: its text can't be read", file->path);
@@ -481,7 +483,7 @@ static int pick_sites(struct instr_plan *plan, const struct site_text *text,
 		if (plan_other(plan, text, place[i], &site[i]))
 			continue;
 		/* Each of the file's entries is there. */
-		while (entry->offset != func[place[i].func].offset)
+		while (func[entry->place.func].offset != func[place[i].func].offset)
 			entry++;
 		site[i] = *entry;
 	}
@@ -512,15 +514,24 @@ static int choose_sites(struct instr_plan *plan, const struct site_text *text,
  */
 static void keep_windows_apart(struct instr_plan *plan, const struct site_text *text)
 {
-	for (size_t i = 0; i + 1 < plan->nr; i++) {
-		struct instr_plan_site *site = &plan->site[i];
+	struct instr_plan_site *site = NULL;
 
-		if (site->how != INSTR_HOW_JUMP || !site_is_text(&site[1]))
+	for (size_t i = 0; i < plan->nr; i++) {
+		struct instr_plan_site *next = &plan->site[i];
+
+		if (!site_is_text(next))
 			continue;
-		if (site->offset + site->window_len > site[1].offset)
-			site_plan_trap(text, site->place, INSTR_REASON_PROBE, site);
-		else if (site->annex && site->offset + site->window_len == site[1].offset)
-			site_trap_annex(site, INSTR_REASON_PROBE);
+		if (site && site->offset == next->offset) {
+			site_refuse(next, INSTR_REASON_PROBE);
+			continue;
+		}
+		if (site && site->how == INSTR_HOW_JUMP) {
+			if (site->offset + site->window_len > next->offset)
+				site_plan_trap(text, site->place, INSTR_REASON_PROBE, site);
+			else if (site->annex && site->offset + site->window_len == next->offset)
+				site_trap_annex(site, INSTR_REASON_PROBE);
+		}
+		site = next;
 	}
 }
 

@@ -48,6 +48,7 @@ static int stub_add(struct instr_file *file, const char *import, uint64_t vaddr,
 		.vaddr = vaddr,
 		.size = STUB_LEN,
 		.source = INSTR_FROM_DYNSYM,
+		.is_stub = true,
 	};
 
 	return new.name && ARRAY_PUSH(*symbol, *nr, new) ? 0 : err_memory(err);

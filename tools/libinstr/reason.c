@@ -61,7 +61,7 @@ const char *instr_reason_text(enum instr_reason reason)
 		[INSTR_REASON_RSEQ] = "it is in a restartable sequence",
 		[INSTR_REASON_READ] = "the program reads it as data",
 		[INSTR_REASON_SUMMED] = "the program checks the sum of its text",
-		[INSTR_REASON_STACK] = "its stack may have no room left (a Go function without a check)",
+		[INSTR_REASON_STACK] = "its stack may have no room left (Go, with no check before it)",
 		[INSTR_REASON_CALLED] = "nothing says that it is called",
 		[INSTR_REASON_CALLER] = "it looks at who called it, or may return twice",
 		[INSTR_REASON_SHARED] = "it ends in another function's text",

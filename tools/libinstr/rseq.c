@@ -8,35 +8,15 @@
 #include "rseq.h"
 
 #include <linux/rseq.h>
-#include <stdalign.h>
 
 #include "array.h"
 #include "clean.h"
 #include "err.h"
 #include "file.h"
+#include "relative.h"
 
 /* The kernel reads a signature of four bytes there. */
 #define RSEQ_SIGNATURE_LEN 4
-
-/* Addresses that the loader writes into @words, a copy of what is at @vaddr. */
-static void apply_relocations(const struct instr_file *file, uint64_t *words, size_t nr,
-			      uint64_t vaddr)
-{
-	uint64_t table, len;
-
-	if (!file_dynamic(file, DT_RELA, &table) || !file_dynamic(file, DT_RELASZ, &len))
-		return;
-
-	const Elf64_Rela *rela = file_table_at(file, table, len, alignof(Elf64_Rela));
-
-	for (uint64_t i = 0; rela && i < len / sizeof(*rela); i++) {
-		uint64_t at = rela[i].r_offset - vaddr;
-
-		if (ELF64_R_TYPE(rela[i].r_info) == R_X86_64_RELATIVE &&
-		    at / sizeof(*words) < nr && !(at % sizeof(*words)))
-			words[at / sizeof(*words)] = (uint64_t)rela[i].r_addend;
-	}
-}
 
 static bool push_range(struct rseq_range **range, size_t *nr, uint64_t start, uint64_t len)
 {
@@ -85,6 +65,6 @@ int rseq_read(const struct instr_file *file, struct rseq_range **ret, size_t *nr
 
 	size_t nr_words = header.sh_size / sizeof(*words);
 
-	apply_relocations(file, words, nr_words, header.sh_addr);
+	relative_apply(file, words, nr_words, header.sh_addr);
 	return ranges_create(words, nr_words, ret, nr, err);
 }

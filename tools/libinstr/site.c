@@ -23,6 +23,7 @@
 #include "block.h"
 #include "boundary.h"
 #include "flags.h"
+#include "go.h"
 #include "insn.h"
 #include "reloc.h"
 
@@ -388,23 +389,24 @@ static enum instr_reason refuse_insn(const struct site_text *text, struct entry 
 	return selfread_reason(&text->selfread, entry->vaddr, 1);
 }
 
-static void entry_init(const struct site_text *text, struct instr_place place,
+/* @at bytes behind where @func begins. */
+static void entry_init(const struct site_text *text, size_t func, uint64_t at,
 		       struct entry *entry)
 {
-	const struct instr_func *func = &text->funcs->func[place.func];
-	uint64_t at = func->vaddr - text->vaddr + place.at;
+	const struct instr_func *of = &text->funcs->func[func];
+	uint64_t from = of->vaddr - text->vaddr + at;
 
 	*entry = (struct entry){
-		.code = text->bytes + at,
-		.code_len = text->len - at,
-		.offset = func->offset + place.at,
-		.vaddr = func->vaddr + place.at,
-		.size = func->size - place.at,
-		.next = func_next_vaddr(text->funcs, place.func) - func->vaddr - place.at,
+		.code = text->bytes + from,
+		.code_len = text->len - from,
+		.offset = of->offset + at,
+		.vaddr = of->vaddr + at,
+		.size = of->size - at,
+		.next = func_next_vaddr(text->funcs, func) - of->vaddr - at,
 	};
 }
 
-static void refuse(struct instr_plan_site *site, enum instr_reason reason)
+void site_refuse(struct instr_plan_site *site, enum instr_reason reason)
 {
 	*site = (struct instr_plan_site){
 		.place = site->place,
@@ -414,24 +416,58 @@ static void refuse(struct instr_plan_site *site, enum instr_reason reason)
 	};
 }
 
+bool site_is_go(const struct site_text *text, size_t func)
+{
+	const struct instr_func *of = &text->funcs->func[func];
+
+	return text->go && !of->has_frame && !of->is_stub;
+}
+
+/* From where on Go lets there be room on the stack; 0: nowhere. */
+static unsigned int look_len(const struct site_text *text, const struct instr_func *func)
+{
+	uint64_t from = func->vaddr - text->vaddr, len = text->len - from;
+
+	return go_look_len(text->bytes + from, func->size < len ? func->size : len);
+}
+
+/* *@at is where @place is, behind the function's first byte: an entry may be further on. */
+static enum instr_reason place_find(const struct site_text *text, struct instr_place place,
+				    uint64_t *at)
+{
+	const struct instr_func *func = &text->funcs->func[place.func];
+	enum instr_reason reason = refuse_place(text, func, place.at);
+	unsigned int look;
+
+	*at = place.at;
+	if (reason || !site_is_go(text, place.func))
+		return reason;
+	look = look_len(text, func);
+	if (!look || (*at && *at < look))
+		return INSTR_REASON_STACK;
+	if (!*at)
+		*at = look;
+	return refuse_place(text, func, *at);
+}
+
 /* False: it is refused. */
 static bool site_begin(const struct site_text *text, struct instr_place place,
 		       struct entry *entry, struct instr_plan_site *site)
 {
-	const struct instr_func *func = &text->funcs->func[place.func];
-	enum instr_reason reason = refuse_place(text, func, place.at);
+	uint64_t at;
+	enum instr_reason reason = place_find(text, place, &at);
 
 	*site = (struct instr_plan_site){
 		.place = place,
-		.offset = func->offset + place.at,
+		.offset = text->funcs->func[place.func].offset + at,
 		.measure = text->measure,
 	};
 	if (!reason) {
-		entry_init(text, place, entry);
+		entry_init(text, place.func, at, entry);
 		reason = refuse_insn(text, entry);
 	}
 	if (reason)
-		refuse(site, reason);
+		site_refuse(site, reason);
 	return !reason;
 }
 
@@ -463,7 +499,7 @@ static void site_end(const struct site_text *text, const struct entry *entry,
 	block_measure(site);
 	if (in_rseq(text, (uint64_t)(entry->code - text->bytes) + text->vaddr,
 		    site->window_len))
-		refuse(site, INSTR_REASON_RSEQ);
+		site_refuse(site, INSTR_REASON_RSEQ);
 }
 
 void site_plan(const struct site_text *text, size_t func, struct instr_plan_site *site)

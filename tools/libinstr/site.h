@@ -20,6 +20,7 @@ struct site_text {
 	size_t nr_rseq;
 	struct selfread selfread;
 	enum instr_measure measure;	/* where exits count calls are not patched as calls */
+	bool go;			/* go.h */
 };
 
 /* The displacement that is the same for all sites: 0xTTCCCCCC. */
@@ -33,9 +34,12 @@ static inline int32_t distance_rel32(struct instr_distance distance)
 	return top_rel32(distance.top);
 }
 
+/* Code of C has frame descriptions, which Go has none of, and calls what it imports. */
+bool site_is_go(const struct site_text *text, size_t func);
+
 /*
- * Plans the site at the entry of @func: all of @site but where it is in the
- * slab. It can't fail: what can't be probed is refused.
+ * Plans the site at the entry of @func, of Go behind its look: all of @site but where it is in
+ * the slab. It can't fail: what can't be probed is refused.
  */
 void site_plan(const struct site_text *text, size_t func, struct instr_plan_site *site);
 
@@ -54,6 +58,9 @@ void site_plan_inside(const struct site_text *text, struct instr_place place,
  */
 void site_plan_trap(const struct site_text *text, struct instr_place place,
 		    enum instr_reason reason, struct instr_plan_site *site);
+
+/* Nothing of @site but where it is stays. */
+void site_refuse(struct instr_plan_site *site, enum instr_reason reason);
 
 /* Makes an int3 of a jump into the annex, which leads to the same block. */
 void site_trap_annex(struct instr_plan_site *site, enum instr_reason reason);

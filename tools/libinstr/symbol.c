@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Symbols: .symtab, which only section headers lead to, of the file or of the
- * debug file with its build id; and the dynamic table, found as the loader does.
- * Both are read: a stripped library has the one, a static program the other.
+ * Symbols: .symtab, which only section headers lead to, of the file or of the debug file with
+ * its build id, or else what Go has for itself; and the dynamic table, found as the loader
+ * does. Both are read: a stripped library has the one, a static program the other.
  */
 
 #include "symbol.h"
@@ -15,6 +15,7 @@
 #include "clean.h"
 #include "err.h"
 #include "file.h"
+#include "pclntab.h"
 
 /* Where symbols go: the file that they are of, and what was found so far. */
 struct symbol_list {
@@ -214,6 +215,8 @@ int symbols_read(struct instr_file *file, struct symbol **ret, size_t *nr,
 
 	if (best_static_table(file, &table))
 		code = list_add_table(&list, &table, err);
+	else
+		code = pclntab_read(file, &list.symbol, &list.nr, err);
 	if (!code && dynamic_table(file, &table))
 		code = list_add_table(&list, &table, err);
 	if (code) {

@@ -12,11 +12,12 @@ struct symbol {
 	enum instr_func_source source;
 	bool is_global;
 	bool is_ifunc;
+	bool is_stub;		/* plt.h */
 };
 
 /*
- * Those of .symtab, else of the separate debug file's, and of the dynamic table,
- * in no order. Only those that lie in an executable segment. *ret: free() it.
+ * Those of .symtab, else of the separate debug file's, or else of Go's own table, and of the
+ * dynamic table, in no order. Only those that lie in an executable segment. *ret: free() it.
  */
 int symbols_read(struct instr_file *file, struct symbol **ret, size_t *nr,
 		 struct instr_err *err);

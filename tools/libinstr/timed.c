@@ -31,7 +31,7 @@ int timed_init(struct timed *timed, const struct site_text *text, struct instr_f
 {
 	int code;
 
-	*timed = (struct timed){ .text = text, .way = way, .go = go_made(file) };
+	*timed = (struct timed){ .text = text, .way = way };
 	code = exits_text_init(&timed->exits, file, err);
 	return code ? code : returns_init(&timed->returns, file, text->funcs, err);
 }
@@ -206,7 +206,7 @@ static void plan_entry(const struct timed *timed, const struct exits *exits,
 		       unsigned int look_len, struct instr_plan_site *site)
 {
 	const struct exits_part *part = &exits->part[0];
-	struct instr_place place = { part->func, look_len };
+	const struct instr_place place = { part->func, 0 };
 
 	if (look_len)
 		site_plan_inside(timed->text, place,
@@ -221,8 +221,6 @@ static void plan_entry(const struct timed *timed, const struct exits *exits,
 		site->enters = true;
 		set_exits(timed, exits, site);
 	}
-	/* It stands for the function. */
-	site->place.at = 0;
 }
 
 static int push(struct timed *timed, const struct instr_plan_site *site, struct instr_err *err)
@@ -332,18 +330,12 @@ static int add_sites(struct timed *timed, const struct exits *exits, unsigned in
 	return add_by_slot(timed, func, refused, err);
 }
 
-/* Code of C has frame descriptions, that of Go has none. */
-static bool is_go(const struct timed *timed, const struct exits_part *part)
-{
-	return timed->go && !cfi_frame(&timed->exits.cfi, part->start);
-}
-
 static int add_function(struct timed *timed, struct exits *exits, struct instr_err *err)
 {
 	const struct exits_part *part = &exits->part[0];
 	unsigned int look_len;
 
-	if (!is_go(timed, part))
+	if (!site_is_go(timed->text, part->func))
 		return add_sites(timed, exits, 0, err);
 	look_len = go_look_len(part->code, part->size);
 	if (!look_len)

@@ -12,7 +12,6 @@ struct timed {
 	enum instr_way way;
 	struct exits_text exits;
 	struct returns returns;
-	bool go;			/* go.h */
 	size_t nr;
 	struct instr_plan_site *site;	/* whoever takes them free()s them */
 };
