@@ -492,6 +492,81 @@ static void coroutines_that_move(void)
 	});
 }
 
+/* ---- Go ------------------------------------------------------------------------ */
+
+/* With what a goroutine begins; @guard: below that a stack is too small. */
+struct goroutine {
+	uint64_t lo, hi, guard;
+};
+
+#define GUARD 16384	/* what runs here needs more than Go */
+
+static int nr_grown;
+
+static void give_stack(struct goroutine *g, size_t len)
+{
+	g->lo = (uint64_t)malloc(len);
+	g->hi = g->lo + len;
+	g->guard = g->lo + GUARD;
+}
+
+/* As Go does: what is there of the stack is copied to the end of a larger one. */
+__attribute__((used)) static uint64_t go_copystack(uint64_t sp, struct goroutine *g)
+{
+	struct goroutine old = *g;
+
+	nr_grown++;
+	give_stack(g, 2 * (old.hi - old.lo));
+	memcpy((void *)(g->hi - (old.hi - sp)), (void *)sp, old.hi - sp);
+	memset((void *)old.lo, 0x5a, old.hi - old.lo);
+	free((void *)old.lo);
+	return g->hi - (old.hi - sp);
+}
+
+/*
+ * What a compiler of Go makes of a function that calls itself RAX times; nothing describes its
+ * frame. go_grow returns to it on another stack.
+ */
+long go_start(long n, struct goroutine *g);
+asm(".pushsection .note.go.buildid, \"a\", @note\n.long 0, 0, 4\n.popsection\n"
+    "	.type timed_go, @function\n"
+    "timed_go:\n"
+    "	cmp 16(%r14), %rsp\n jbe 3f\n"
+    "	sub $24, %rsp\n"
+    "	test %rax, %rax\n je 2f\n"
+    "	dec %rax\n call timed_go\n inc %rax\n"
+    "2:	add $24, %rsp\n ret\n"
+    "3:	call go_grow\n jmp timed_go\n"
+    "	.size timed_go, . - timed_go\n"
+    "go_grow:\n"
+    "	push %rax\n push %rbx\n"
+    "	mov %rsp, %rdi\n mov %r14, %rsi\n and $-16, %rsp\n call go_copystack\n"
+    "	mov %rax, %rsp\n"
+    "	pop %rbx\n pop %rax\n ret\n"
+    "go_start:\n"
+    "	push %rbx\n push %r14\n"
+    "	mov %rsp, %rbx\n mov %rsi, %r14\n mov 8(%r14), %rsp\n mov %rdi, %rax\n"
+    "	call timed_go\n"
+    "	mov %rbx, %rsp\n"
+    "	pop %r14\n pop %rbx\n ret\n");
+
+static void stacks_that_are_copied(void)
+{
+	struct goroutine g;
+
+	if (WAY != INSTR_WAY_RETURN) {
+		SKIP("functions of Go have no return slots");
+		return;
+	}
+	give_stack(&g, 2 * GUARD);
+	nr_grown = 0;
+	EXPECT_EXITS("timed_go", 10001, INSTR_EXIT_RETURN, 10001, CHECK(go_start(10000, &g) == 10000));
+	CHECK(nr_grown > 3);
+	/* And where nothing is copied. */
+	EXPECT_EXITS("timed_go", 10001, INSTR_EXIT_RETURN, 10001, CHECK(go_start(10000, &g) == 10000));
+	free((void *)g.lo);
+}
+
 /* ---- other ways --------------------------------------------------------------- */
 
 TIMED long timed_tail(long x)
@@ -736,6 +811,7 @@ int main(void)
 	RUN(threads_that_are_cancelled);
 	RUN(coroutines);
 	RUN(coroutines_that_move);
+	RUN(stacks_that_are_copied);
 	RUN(tail_calls);
 	RUN(fork_children_return);
 	RUN(signal_storm);

@@ -608,7 +608,7 @@ static void through_libc(void)
 	end_steps();
 }
 
-/* Some is needed too seldom. */
+/* Some is needed too seldom, and some by Go, where nothing tells how to unwind. */
 static void most_of_our_code_was_seen(void)
 {
 	const uint8_t *page = self.slab;
@@ -623,7 +623,7 @@ static void most_of_our_code_was_seen(void)
 		seen += stepped[at];
 	}
 	printf("# %zu of %zu instructions\n", seen, all);
-	CHECK(seen > all / 3 * 2);
+	CHECK(seen > all / 5 * 3);
 }
 
 /* ---- the index -------------------------------------------------------------------- */

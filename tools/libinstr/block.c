@@ -260,6 +260,7 @@ static void emit_enter(struct emit *emit, const struct instr_plan_site *site,
 			       site->flags_live);
 	else
 		emit_timing_record(emit, places,
+				   site->goroutine ? timing_enter_go :
 				   site->flags_live ? timing_enter : timing_enter_fast);
 }
 
@@ -310,7 +311,8 @@ static void emit_exit(struct emit *emit, const struct instr_plan_site *site,
 	if (site->measure == INSTR_EXITS)
 		emit_count_one(emit, site, places, offsetof(struct timing_record, exits), true);
 	else
-		emit_timing_record(emit, places, timing_leave);
+		emit_timing_record(emit, places,
+				   site->goroutine ? timing_leave_go : timing_leave);
 	if (!branch)
 		return;
 	reloc_emit_goto(emit, (int64_t)site->offset + (bytes - site->old) + insn->target,

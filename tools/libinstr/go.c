@@ -57,6 +57,11 @@ static unsigned int look_len_behind(const uint8_t *code, uint64_t len, unsigned 
 	return 0;
 }
 
+bool go_look_has_goroutine(const uint8_t *code)
+{
+	return code[0] != 0x64;
+}
+
 unsigned int go_look_len(const uint8_t *code, uint64_t len)
 {
 	for (size_t i = 0; i < sizeof(below) / sizeof(below[0]); i++) {

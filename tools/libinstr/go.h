@@ -22,4 +22,10 @@ bool go_made(const struct instr_file *file);
  */
 unsigned int go_look_len(const uint8_t *code, uint64_t len);
 
+/*
+ * Does the look that there is say that R14 is the goroutine (struct g)? Then it is wherever the
+ * function is left, too (the ABI of Go since 1.17), and begins with the stack's bounds.
+ */
+bool go_look_has_goroutine(const uint8_t *code);
+
 #endif

@@ -263,6 +263,7 @@ struct instr_plan_site {
 	bool by_slot;		/* ... which returns to a return slot */
 	bool counts_apart;	/* several threads count in a routine, as room is short */
 	uint8_t unwinds;	/* it is the entry of what unwinds stacks: see timing.h */
+	bool goroutine;		/* R14 leads to the bounds of the stack: see go.h */
 	uint32_t record;	/* number of the function's */
 	uint8_t old[INSTR_WINDOW_MAX];
 	uint8_t new[INSTR_SITE_MAX];

@@ -105,11 +105,17 @@ static bool fits_cell(struct instr_plan_site *site)
 	return fits_as_it_is(site);
 }
 
+static bool has_goroutine(const struct timed *timed, const struct exits_part *part)
+{
+	return site_is_go(timed->text, part->func) && go_look_has_goroutine(part->code);
+}
+
 /* Marks what in the window leaves the function. False: it does not fit. */
 static bool set_exits(const struct timed *timed, const struct exits *exits,
 		      struct instr_plan_site *site)
 {
 	site->record = (uint32_t)exits->part[0].func;
+	site->goroutine = has_goroutine(timed, &exits->part[0]);
 	for (size_t i = 0; i < site->nr_moved; i++) {
 		if (is_exit(exits, site_vaddr(timed, site) + site->moved[i].old_at))
 			site->exits |= (uint8_t)(1 << i);

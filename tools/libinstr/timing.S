@@ -64,6 +64,9 @@
 
 #define EXCEPTION_PRIVATE	16
 
+/* Goroutines are 400 bytes: stacks of so many MiB have numbers of their own. */
+#define GO_STACK_BITS	20
+
 #define SHIFT_MAX	(TIMING_GROUPS - 1)
 
 	.section .rodata.timing_holes, "a"
@@ -80,7 +83,7 @@ timing_table_holes:
 	.balign 16
 	.globl timing_code, timing_code_end, timing_holes, timing_holes_end
 	.globl timing_enter, timing_enter_fast, timing_leave, timing_unwind, timing_count
-	.globl timing_take, timing_return
+	.globl timing_take, timing_return, timing_enter_go, timing_leave_go
 	.globl timing_slot_holes, timing_slot_holes_end
 	.globl timing_table_holes, timing_table_holes_end
 	/* A call of them in a library must not go by way of its procedure linkage table. */
@@ -173,11 +176,8 @@ timing_code:
 /* From RSP to the return address: what was pushed, the return to the block, RAX, red zone. */
 #define BEHIND(pushed)	((pushed) * 8 + 8 + 8 + 128)
 
-/* \out: right behind it. */
-
-.macro ENTER pushed, out
-	FRAMES	\out
-	lea	BEHIND(\pushed)(%rsp), %rdi
+/* RDI: where the return address lies; \out: right behind it. */
+.macro ENTER_AT out
 	FIND
 	LANE	.Lshared\@
 	cmpq	$0, FRAME_RECORD(%rcx)
@@ -230,7 +230,7 @@ timing_code:
 	.popsection
 .endm
 
-timing_enter:
+.macro ENTER
 	PUSH	%rcx
 	PUSH	%rdx
 	PUSH	%rsi
@@ -240,7 +240,19 @@ timing_enter:
 	seto	%al
 	PUSH	%rax
 	mov	%rcx, %rax
-	ENTER	5, .Lenter_out
+	FRAMES	.Lenter_out
+	lea	BEHIND(5)(%rsp), %rdi
+.endm
+
+timing_enter_go:
+	ENTER
+	call	stay_put
+	jmp	.Lenter_at
+
+timing_enter:
+	ENTER
+.Lenter_at:
+	ENTER_AT .Lenter_out
 .Lenter_out:
 	POP	%rax
 	add	$127, %al
@@ -257,7 +269,9 @@ timing_enter_fast:
 	PUSH	%rdx
 	PUSH	%rsi
 	PUSH	%rdi
-	ENTER	4, .Lenter_fast_out
+	FRAMES	.Lenter_fast_out
+	lea	BEHIND(4)(%rsp), %rdi
+	ENTER_AT .Lenter_fast_out
 .Lenter_fast_out:
 	POP	%rdi
 	POP	%rsi
@@ -336,7 +350,7 @@ timing_enter_fast:
 	.popsection
 .endm
 
-timing_leave:
+.macro LEAVE
 	PUSH	%rcx
 	PUSH	%rdx
 	PUSH	%rsi
@@ -350,6 +364,16 @@ timing_leave:
 	CLOCK	%r9
 	FRAMES	.Lleave_out
 	lea	BEHIND(7)(%rsp), %rdi
+.endm
+
+timing_leave_go:
+	LEAVE
+	call	stay_put
+	jmp	.Lleave_at
+
+timing_leave:
+	LEAVE
+.Lleave_at:
 	FIND
 	LANE	.Lleave_shared
 	/* What was entered before we came has none, and then it may be another's. */
@@ -819,9 +843,11 @@ leave_by_tail_call:
 
 /*
  * A function is entered whose return address lies at RDI. If that is a slot's, it is a tail
- * call of the slot's function.
+ * call of the slot's function; in Go there are none (stay_put).
  */
 tail_called:
+	test	%rdi, %rdi
+	js	2f
 	PUSH	%rax
 	PUSH	%rcx
 	PUSH	%rdx
@@ -842,7 +868,7 @@ tail_called:
 	POP	%rdx
 	POP	%rcx
 	POP	%rax
-	ret
+2:	ret
 
 /* RAX: the entry of the slot that RDI returns to, of any slab; 0: it is none. RSI: the frames and 1. */
 find_slot:
@@ -950,6 +976,28 @@ find_sure:
 	jmp	find
 2:	xor	%ecx, %ecx
 3:	ret
+
+/*
+ * RDI, where a return address of Go lies, becomes a number that stays what it is when the stack
+ * is copied to where there is more room: made of the goroutine, R14, which begins with the
+ * bounds of its stack, and of the distance from its end. It is never an address that a program
+ * may have. What runs on another stack, and the first thread's own, keep their addresses.
+ * Changes RDX.
+ */
+stay_put:
+	mov	%r14, %rdx
+	shr	$32, %rdx
+	jz	1f
+	cmp	0(%r14), %rdi
+	jb	1f
+	mov	8(%r14), %rdx
+	sub	%rdi, %rdx
+	jbe	1f
+	mov	%r14, %rdi
+	shl	$GO_STACK_BITS, %rdi
+	sub	%rdx, %rdi
+	bts	$63, %rdi
+1:	ret
 
 /* As FIND, whatever is not there yet. */
 find:

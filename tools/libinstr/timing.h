@@ -32,6 +32,9 @@
  * of returns hold. A function that is called by a tail call returns to where its caller
  * would have, and that one ends there.
  *
+ * Stacks of Go are copied to where there is more room. There a frame is found by goroutine and
+ * distance from the stack's end, which stay (stay_put).
+ *
  * A frame may be ended by the code of another slab: what it writes to does not depend on
  * whose code it is.
  */
@@ -160,6 +163,8 @@ extern const uint16_t timing_slot_holes[], timing_slot_holes_end[];	/* the first
 extern const uint16_t timing_table_holes[], timing_table_holes_end[];	/* their table */
 extern const uint8_t timing_enter[], timing_enter_fast[], timing_leave[], timing_unwind[];
 extern const uint8_t timing_count[], timing_take[], timing_return[];
+/* The same for functions of Go, where R14 is the goroutine: see go.h. */
+extern const uint8_t timing_enter_go[], timing_leave_go[];
 
 #endif
 #endif
