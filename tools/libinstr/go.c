@@ -9,12 +9,15 @@
 static const struct {
 	unsigned int len;
 	unsigned int any;	/* bytes at the end that may be anything */
-	uint8_t bytes[9];
+	bool borrows;		/* there is a branch for a frame that is larger than RSP */
+	uint8_t bytes[10];
 } below[] = {
-	{ 0, 0, { 0 } },
-	{ 5, 1, { 0x4c, 0x8d, 0x64, 0x24 } },			/* lea -n(%rsp),%r12 */
-	{ 8, 4, { 0x4c, 0x8d, 0xa4, 0x24 } },
-	{ 9, 0, { 0x64, 0x48, 0x8b, 0x0c, 0x25, 0xf8, 0xff, 0xff, 0xff } },
+	{ 0, 0, false, { 0 } },
+	{ 5, 1, false, { 0x4c, 0x8d, 0x64, 0x24 } },		/* lea -n(%rsp),%r12 */
+	{ 8, 4, false, { 0x4c, 0x8d, 0xa4, 0x24 } },
+	/* mov %rsp,%r12; sub $n,%r12; jb */
+	{ 10, 4, true, { 0x49, 0x89, 0xe4, 0x49, 0x81, 0xec } },
+	{ 9, 0, false, { 0x64, 0x48, 0x8b, 0x0c, 0x25, 0xf8, 0xff, 0xff, 0xff } },
 };
 
 static const uint8_t compare[][4] = {
@@ -33,12 +36,14 @@ bool go_made(const struct instr_file *file)
 	       file_section_header(file, ".note.go.buildid", &header);
 }
 
-/* jbe */
-static unsigned int branch_len(const uint8_t *code, uint64_t len)
+#define JB	0x72
+#define JBE	0x76
+
+static unsigned int branch_len(const uint8_t *code, uint64_t len, uint8_t opcode)
 {
-	if (len >= 2 && code[0] == 0x76)
+	if (len >= 2 && code[0] == opcode)
 		return 2;
-	return len >= 6 && code[0] == 0x0f && code[1] == 0x86 ? 6 : 0;
+	return len >= 6 && code[0] == 0x0f && code[1] == opcode + 0x10 ? 6 : 0;
 }
 
 static unsigned int look_len_behind(const uint8_t *code, uint64_t len, unsigned int at)
@@ -51,7 +56,7 @@ static unsigned int look_len_behind(const uint8_t *code, uint64_t len, unsigned 
 		if (memcmp(code + at, compare[i], COMPARE_LEN))
 			continue;
 		at += COMPARE_LEN;
-		branch = branch_len(code + at, len - at);
+		branch = branch_len(code + at, len - at, JBE);
 		return branch ? at + branch : 0;
 	}
 	return 0;
@@ -65,12 +70,15 @@ bool go_look_has_goroutine(const uint8_t *code)
 unsigned int go_look_len(const uint8_t *code, uint64_t len)
 {
 	for (size_t i = 0; i < sizeof(below) / sizeof(below[0]); i++) {
-		unsigned int found;
+		unsigned int at = below[i].len, found = 0;
 
-		if (len < below[i].len ||
-		    memcmp(code, below[i].bytes, below[i].len - below[i].any))
+		if (len < at || memcmp(code, below[i].bytes, at - below[i].any))
 			continue;
-		found = look_len_behind(code, len, below[i].len);
+		if (below[i].borrows)
+			found = branch_len(code + at, len - at, JB);
+		if (below[i].borrows && !found)
+			continue;
+		found = look_len_behind(code, len, at + found);
 		if (found)
 			return found;
 	}

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Functions of programs of Go that are stripped, as Debian's are: in all formats of their
- * table that there are, and in tables that lie. The sanitizers watch.
+ * Programs of Go: how functions look at their stack; those of stripped programs, as Debian's
+ * are, in all formats of their table that there are, and in tables that lie. The sanitizers
+ * watch.
  */
 
 #include <elf.h>
 #include <string.h>
 
 #include "clean.h"
+#include "go.h"
 #include "scratch.h"
 #include "tap.h"
 
@@ -61,6 +63,44 @@ static bool scratch_open(void)
 			text = section[i].sh_addr;
 	}
 	return table.sh_size && text;
+}
+
+#define LOOK(...) ({							\
+	const uint8_t __code[] = { __VA_ARGS__ };			\
+	unsigned int __len = go_look_len(__code, sizeof(__code));	\
+	/* And nothing that is cut off. */				\
+	for (size_t i = 0; __len && i < __len; i++)			\
+		CHECK(!go_look_len(__code, i));				\
+	__len;								\
+})
+
+/* cmp 16(%r14),%rsp; %r12; and cmp 16(%rcx),%rsp */
+#define CMP_RSP	0x49, 0x3b, 0x66, 0x10
+#define CMP_R12	0x4d, 0x3b, 0x66, 0x10
+#define CMP_TLS	0x48, 0x3b, 0x61, 0x10
+#define LOAD_TLS 0x64, 0x48, 0x8b, 0x0c, 0x25, 0xf8, 0xff, 0xff, 0xff
+#define JBE8	0x76, 0x55
+#define JBE32	0x0f, 0x86, 1, 2, 0, 0
+#define JB32	0x0f, 0x82, 1, 2, 0, 0
+#define BEHIND	0x48, 0x83, 0xec, 0x30, 0x90, 0x90, 0x90, 0x90
+
+static void looks_are_known(void)
+{
+	CHECK(LOOK(CMP_RSP, JBE8, BEHIND) == 6);
+	CHECK(LOOK(CMP_RSP, JBE32, BEHIND) == 10);
+	CHECK(LOOK(0x4c, 0x8d, 0x64, 0x24, 0xf8, CMP_R12, JBE8, BEHIND) == 11);
+	CHECK(LOOK(0x4c, 0x8d, 0xa4, 0x24, 0, 0xf8, 0xff, 0xff, CMP_R12, JBE32, BEHIND) == 18);
+	CHECK(LOOK(0x49, 0x89, 0xe4, 0x49, 0x81, 0xec, 0, 0x20, 0, 0, JB32, CMP_R12, JBE32,
+		   BEHIND) == 26);
+	CHECK(LOOK(0x49, 0x89, 0xe4, 0x49, 0x81, 0xec, 0, 0x20, 0, 0, 0x72, 9, CMP_R12, JBE8,
+		   BEHIND) == 18);
+	CHECK(LOOK(LOAD_TLS, CMP_TLS, JBE8, BEHIND) == 15);
+	/* Others than "below", or nothing behind it. */
+	CHECK(!LOOK(CMP_RSP, 0x77, 0x55, BEHIND));
+	CHECK(!LOOK(0x49, 0x89, 0xe4, 0x49, 0x81, 0xec, 0, 0x20, 0, 0, CMP_R12, JBE32, BEHIND));
+	CHECK(!LOOK(BEHIND));
+	CHECK(go_look_has_goroutine((const uint8_t[]){ CMP_RSP, JBE8 }));
+	CHECK(!go_look_has_goroutine((const uint8_t[]){ LOAD_TLS, CMP_TLS, JBE8 }));
 }
 
 static void functions_of_a_stripped_program_have_names(void)
@@ -188,9 +228,10 @@ static void tables_that_lie_do_no_harm(void)
 
 int main(void)
 {
+	RUN(looks_are_known);
 	if (access(gofmt_path, R_OK)) {
-		printf("1..0 # SKIP there is no %s\n", gofmt_path);
-		return 0;
+		printf("# there is no %s\n", gofmt_path);
+		return tap_done();
 	}
 	RUN(functions_of_a_stripped_program_have_names);
 	RUN(all_formats_are_known);
