@@ -497,6 +497,8 @@ static void coroutines_that_move(void)
 /* With what a goroutine begins; @guard: below that a stack is too small. */
 struct goroutine {
 	uint64_t lo, hi, guard;
+	uint64_t sp;			/* while the other one runs */
+	struct goroutine *other;
 };
 
 #define GUARD 16384	/* what runs here needs more than Go */
@@ -549,6 +551,74 @@ asm(".pushsection .note.go.buildid, \"a\", @note\n.long 0, 0, 4\n.popsection\n"
     "	call timed_go\n"
     "	mov %rbx, %rsp\n"
     "	pop %r14\n pop %rbx\n ret\n");
+
+/*
+ * timed_go_calls yields to another goroutine and calls timed_go_leaf, RAX times; what is entered
+ * there is timed_go_waits, which only yields.
+ */
+long go_start_calls(long n, struct goroutine *g);
+extern const char go_begin[];
+asm("	.type timed_go_calls, @function\n"
+    "timed_go_calls:\n"
+    "	cmp 16(%r14), %rsp\n jbe 3f\n"
+    "	sub $24, %rsp\n"
+    "1:	mov %rax, 8(%rsp)\n call go_yield\n call timed_go_leaf\n mov 8(%rsp), %rax\n"
+    "	dec %rax\n jne 1b\n"
+    "	add $24, %rsp\n ret\n"
+    "3:	ud2\n"
+    "	.size timed_go_calls, . - timed_go_calls\n"
+    "	.type timed_go_leaf, @function\n"
+    "timed_go_leaf:\n"
+    "	cmp 16(%r14), %rsp\n jbe 3f\n"
+    "	mov $20000, %ecx\n"
+    "1:	dec %ecx\n jne 1b\n"
+    "	ret\n"
+    "3:	ud2\n"
+    "	.size timed_go_leaf, . - timed_go_leaf\n"
+    "	.type timed_go_waits, @function\n"
+    "timed_go_waits:\n"
+    "	cmp 16(%r14), %rsp\n jbe 3f\n"
+    "	sub $8, %rsp\n"
+    "1:	call go_yield\n jmp 1b\n"
+    "3:	ud2\n"
+    "	.size timed_go_waits, . - timed_go_waits\n"
+    "go_yield:\n"
+    "	mov %rsp, 24(%r14)\n mov 32(%r14), %r14\n mov 24(%r14), %rsp\n ret\n"
+    "go_begin:\n"
+    "	call timed_go_waits\n"
+    "go_start_calls:\n"
+    "	push %rbx\n push %r14\n"
+    "	mov %rsp, %rbx\n mov %rsi, %r14\n mov 8(%r14), %rsp\n mov %rdi, %rax\n"
+    "	call timed_go_calls\n"
+    "	mov %rbx, %rsp\n"
+    "	pop %r14\n pop %rbx\n ret\n");
+
+static void goroutines_have_callers_of_their_own(void)
+{
+	struct goroutine caller, other;
+	struct instr_times calls, leaf;
+
+	if (WAY != INSTR_WAY_RETURN) {
+		SKIP("functions of Go have no return slots");
+		return;
+	}
+	give_stack(&caller, 2 * GUARD);
+	give_stack(&other, 2 * GUARD);
+	caller.other = &other;
+	other.other = &caller;
+	other.sp = other.hi - 64;
+	*(const char **)other.sp = go_begin;
+	go_start_calls(500, &caller);
+	calls = times_of("timed_go_calls");
+	leaf = times_of("timed_go_leaf");
+	CHECK(calls.calls == 1 && leaf.calls == 500 && times_of("timed_go_waits").calls == 1);
+	/* It does little itself. */
+	if (!CHECK(calls.self < calls.total / 4) || !CHECK(leaf.total > calls.total / 4 * 3))
+		printf("# %lu of %lu, and %lu in what it calls\n", calls.self, calls.total,
+		       leaf.total);
+	free((void *)caller.lo);
+	free((void *)other.lo);
+}
 
 static void stacks_that_are_copied(void)
 {
@@ -812,6 +882,7 @@ int main(void)
 	RUN(coroutines);
 	RUN(coroutines_that_move);
 	RUN(stacks_that_are_copied);
+	RUN(goroutines_have_callers_of_their_own);
 	RUN(tail_calls);
 	RUN(fork_children_return);
 	RUN(signal_storm);

@@ -46,6 +46,7 @@
 #define FRAME_CALLEES	16
 #define FRAME_CALLER	24
 #define FRAME_ADDRESS	32
+#define FRAME_LEN	40
 
 #define RETURN_MASK	(((1 << TIMING_SLOT_BITS) - 1) << TIMING_SLOT_LEN_BITS)
 #define RETURN_PROBES	16
@@ -66,6 +67,8 @@
 
 /* Goroutines are 400 bytes: stacks of so many MiB have numbers of their own. */
 #define GO_STACK_BITS	20
+#define GO_ALIGN_BITS	4	/* of goroutines */
+#define GO_CALLER_NEAR	512
 
 #define SHIFT_MAX	(TIMING_GROUPS - 1)
 
@@ -117,15 +120,8 @@ timing_code:
 
 	.pushsection .rodata, 1
 .Lshut\@:
-	test	%rsi, %rsi
+	call	frames_shut
 	jz	\out
-	PUSH	%rax
-	PUSH	%rcx
-	call	timing_code - CODE_AT + GATE_AT
-	POP	%rcx
-	POP	%rax
-	jz	\out
-	inc	%rsi
 	jmp	.Lopen\@
 	.popsection
 .endm
@@ -209,6 +205,9 @@ timing_code:
 	call	find_sure
 	test	%rcx, %rcx
 	jz	.Lmissed\@
+	test	%rdi, %rdi
+	js	.Lgo\@
+.Lknown\@:
 	cmpq	$0, FRAME_RECORD(%rcx)
 	je	.Lfresh\@
 .Lreused\@:
@@ -217,6 +216,9 @@ timing_code:
 	je	.Lfresh\@
 	call	reap_here
 	jmp	.Lfresh\@
+.Lgo\@:
+	call	find_caller
+	jmp	.Lknown\@
 .Lunwound\@:
 	call	reap_deeper
 	mov	THREAD_INNER(%rsi), %rdx
@@ -452,6 +454,8 @@ leave_sure:
 	shl	$TIMING_RECORD_BITS, %rax
 	add	%rax, %r8
 	mov	FRAME_CALLER(%rcx), %rax
+	test	%rdi, %rdi
+	js	3f
 	cmp	%rcx, THREAD_INNER(%rsi)
 	je	1f
 	call	is_own
@@ -461,6 +465,10 @@ leave_sure:
 1:	mov	%rax, THREAD_INNER(%rsi)
 2:	mov	$-1, %edi
 	jmp	end_frame
+	/* The thread goes on where this goroutine called; where nobody did this frame stands there. */
+3:	test	%rax, %rax
+	cmovz	%rcx, %rax
+	jmp	1b
 
 /* ---- unwinding ------------------------------------------------------------------ */
 
@@ -959,6 +967,19 @@ timing_return:
 
 /* ---- what is seldom needed ------------------------------------------------------ */
 
+/* RSI: the frames, where the gate is not open, or 0. ZF: not to; else RSI is 1 behind them. */
+frames_shut:
+	test	%rsi, %rsi
+	jz	1f
+	PUSH	%rax
+	PUSH	%rcx
+	call	timing_code - CODE_AT + GATE_AT
+	POP	%rcx
+	POP	%rax
+	jz	1f
+	inc	%rsi
+1:	ret
+
 /*
  * The thread RSI, found by the frame RCX of RDI, has no lane of its own: it may be one that
  * is gone, or nobody. RSI: the one that runs, RCX: 0 where nothing is measured any more.
@@ -972,10 +993,21 @@ find_sure:
 1:	LOAD_FRAMES %rsi
 	test	%rsi, %rsi
 	jz	2f
+	test	%rdi, %rdi
+	js	4f
 	or	$1, %rsi
 	jmp	find
 2:	xor	%ecx, %ecx
 3:	ret
+	/* The frame is right. */
+4:	PUSH	%rax
+	push	%r8
+	mov	%rsi, %r8
+	and	$-2, %r8
+	call	find_thread
+	pop	%r8
+	POP	%rax
+	ret
 
 /*
  * RDI, where a return address of Go lies, becomes a number that stays what it is when the stack
@@ -999,6 +1031,46 @@ stay_put:
 	bts	$63, %rdi
 1:	ret
 
+/*
+ * A function of Go is entered, RDI and RCX: its frame; RSI: the thread, which may have run
+ * another goroutine since. Its innermost frame becomes this goroutine's: it is that already, or
+ * one that has ended, which had no caller (leave_sure); or it is looked for above, as far as a
+ * frame is large for the most part. Changes RDX.
+ */
+find_caller:
+	PUSH	%rax
+	mov	THREAD_INNER(%rsi), %rax
+	test	%rax, %rax
+	jz	1f
+	mov	FRAME_ADDRESS(%rax), %rdx
+	cmp	%rdi, %rdx
+	jbe	1f
+	xor	%rdi, %rdx
+	shr	$(GO_STACK_BITS + GO_ALIGN_BITS), %rdx
+	jnz	1f
+	cmp	%rdx, FRAME_RECORD(%rax)
+	je	4f
+	POP	%rax
+	ret
+	/* No further than to the page's end. */
+1:	mov	%edi, %eax
+	or	$-4096, %eax
+	cmp	$-GO_CALLER_NEAR, %eax
+	jge	2f
+	mov	$-GO_CALLER_NEAR, %eax
+2:	mov	%rcx, %rdx
+3:	add	$FRAME_LEN, %rdx
+	add	$8, %eax
+	jc	4f
+	cmpq	$0, FRAME_RECORD(%rdx)
+	je	3b
+	mov	%rdx, THREAD_INNER(%rsi)
+	POP	%rax
+	ret
+4:	movq	$0, THREAD_INNER(%rsi)
+	POP	%rax
+	ret
+
 /* As FIND, whatever is not there yet. */
 find:
 	PUSH	%rax
@@ -1014,6 +1086,9 @@ find:
 	lea	(%rcx,%rcx,4), %rcx
 	add	8(%rdx), %rcx
 	mov	16(%rdx), %rsi
+	/* Stacks of Go are nobody's: all come by find_sure. */
+	test	%rdi, %rdi
+	js	3f
 	cmpq	$THREAD_FREE, (%rsi)
 	je	1f
 	testb	$THREAD_LEFT, (%rsi)
