@@ -33,7 +33,8 @@
  * would have, and that one ends there.
  *
  * Stacks of Go are copied to where there is more room. There a frame is found by goroutine and
- * distance from the stack's end, which stay (stay_put).
+ * distance from the stack's end, which stay (stay_put), and its caller's is one of the same
+ * goroutine, whatever the thread has run meanwhile (find_caller).
  *
  * A frame may be ended by the code of another slab: what it writes to does not depend on
  * whose code it is.
