@@ -73,7 +73,7 @@ static const struct layout *layout_find(const uint8_t *bytes)
 static bool table_at(const struct instr_file *file, const Elf64_Shdr *section, uint64_t at,
 		     struct table *ret)
 {
-	uint64_t words[HEAD_WORDS] = { 0 }, head_len;
+	uint64_t words[HEAD_WORDS] = { 0 };
 	const uint8_t *bytes = file_bytes(file, section->sh_offset, section->sh_size);
 	const struct layout *layout;
 
@@ -82,8 +82,7 @@ static bool table_at(const struct instr_file *file, const Elf64_Shdr *section, u
 	layout = layout_find(bytes + at);
 	if (!layout)
 		return false;
-	head_len = layout->nr_words * sizeof(*words);
-	memcpy(words, bytes + at, head_len);
+	memcpy(words, bytes + at, layout->nr_words * sizeof(*words));
 	relative_apply(file, words, layout->nr_words, section->sh_addr + at);
 	*ret = (struct table){
 		.layout = layout,
@@ -124,7 +123,7 @@ static bool table_find(const struct instr_file *file, struct table *ret)
 
 /* ---- what it says ------------------------------------------------------------ */
 
-/* Word number @i of the list, or behind the address of a description. False: it isn't there. */
+/* @len bytes at @at of the table. False: they aren't there. */
 static bool read_word(const struct table *table, uint64_t at, size_t len, uint64_t *ret)
 {
 	if (at > table->len || len > table->len - at)

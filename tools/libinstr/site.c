@@ -445,9 +445,10 @@ static enum instr_reason place_find(const struct site_text *text, struct instr_p
 	look = look_len(text, func);
 	if (!look || (*at && *at < look))
 		return INSTR_REASON_STACK;
-	if (!*at)
-		*at = look;
-	return refuse_place(text, func, *at);
+	if (*at)
+		return INSTR_REASON_NONE;
+	*at = look;
+	return refuse_place(text, func, look);
 }
 
 /* False: it is refused. */

@@ -209,16 +209,11 @@ static void plan_exit(const struct timed *timed, const struct exits *exits,
 
 /* The entry, or where a function of Go goes on behind its look, and what is in the window. */
 static void plan_entry(const struct timed *timed, const struct exits *exits,
-		       unsigned int look_len, struct instr_plan_site *site)
+		       struct instr_plan_site *site)
 {
-	const struct exits_part *part = &exits->part[0];
-	const struct instr_place place = { part->func, 0 };
+	const struct instr_place place = { exits->part[0].func, 0 };
 
-	if (look_len)
-		site_plan_inside(timed->text, place,
-				 targets_behind(part, part->start + look_len), 0, site);
-	else
-		site_plan(timed->text, part->func, site);
+	site_plan(timed->text, place.func, site);
 	if (site->how == INSTR_HOW_REFUSED)
 		return;
 	site->enters = true;
@@ -316,15 +311,14 @@ static int add_exits(struct timed *timed, const struct exits *exits, size_t entr
 	return code;
 }
 
-static int add_sites(struct timed *timed, const struct exits *exits, unsigned int look_len,
-		     struct instr_err *err)
+static int add_sites(struct timed *timed, const struct exits *exits, struct instr_err *err)
 {
 	enum instr_reason refused = INSTR_REASON_NONE;
 	size_t entry = timed->nr, func = exits->part[0].func;
 	struct instr_plan_site site;
 	int code;
 
-	plan_entry(timed, exits, look_len, &site);
+	plan_entry(timed, exits, &site);
 	if (site.how == INSTR_HOW_REFUSED)
 		return push_refused(timed, func, site.reason, err);
 	code = push(timed, &site, err);
@@ -338,16 +332,9 @@ static int add_sites(struct timed *timed, const struct exits *exits, unsigned in
 
 static int add_function(struct timed *timed, struct exits *exits, struct instr_err *err)
 {
-	const struct exits_part *part = &exits->part[0];
-	unsigned int look_len;
-
-	if (!site_is_go(timed->text, part->func))
-		return add_sites(timed, exits, 0, err);
-	look_len = go_look_len(part->code, part->size);
-	if (!look_len)
-		return push_refused(timed, part->func, INSTR_REASON_STACK, err);
-	drop_beginnings(exits);
-	return add_sites(timed, exits, look_len, err);
+	if (site_is_go(timed->text, exits->part[0].func))
+		drop_beginnings(exits);
+	return add_sites(timed, exits, err);
 }
 
 /* Is that what is not known of a function that is called and returns? */
