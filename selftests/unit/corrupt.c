@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clean.h"
+#include "random.h"
 #include "scratch.h"
 #include "tap.h"
 
@@ -17,16 +18,6 @@ static const char *const paths[] = { "/bin/true", "/lib/x86_64-linux-gnu/libz.so
 
 static struct scratch scratch;
 static unsigned int opened, planned;
-
-static uint32_t random_next(void)
-{
-	static uint32_t state = 12345;
-
-	state ^= state << 13;
-	state ^= state >> 17;
-	state ^= state << 5;
-	return state;
-}
 
 static void plan_all(struct instr_file *file, struct instr_err *err)
 {

@@ -9,37 +9,12 @@
 #include <string.h>
 
 #include "clean.h"
+#include "functions.h"
 #include "scratch.h"
 #include "tap.h"
 
 #define LIBC "/lib/x86_64-linux-gnu/libc.so.6"
 #define LIBZ "/lib/x86_64-linux-gnu/libz.so.1"
-
-static const struct instr_func *func;
-static size_t nr;
-
-static struct instr_file *file_of(const char *path)
-{
-	struct instr_file *file = NULL;
-	struct instr_err err = { 0 };
-
-	if (instr_file_open(path, &file, &err) ||
-	    instr_file_funcs(file, &func, &nr, &err)) {
-		printf("# %s\n", err.text);
-		instr_file_close(file);
-		return NULL;
-	}
-	return file;
-}
-
-static const struct instr_func *find(const char *name)
-{
-	for (size_t i = 0; i < nr; i++) {
-		if (!strcmp(func[i].name, name))
-			return &func[i];
-	}
-	return NULL;
-}
 
 /* What is true of each list. */
 static bool list_is_sound(void)
@@ -73,7 +48,7 @@ static void lists_are_ordered_and_do_not_overlap(void)
 		if (access(paths[i], R_OK))
 			continue;
 
-		CLEAN(file) struct instr_file *file = file_of(paths[i]);
+		CLEAN(file) struct instr_file *file = functions_open(paths[i]);
 
 		if (!CHECK(file) || !CHECK(list_is_sound()))
 			printf("# %s\n", paths[i]);
@@ -82,7 +57,7 @@ static void lists_are_ordered_and_do_not_overlap(void)
 
 static void libc_is_known(void)
 {
-	CLEAN(file) struct instr_file *file = file_of(LIBC);
+	CLEAN(file) struct instr_file *file = functions_open(LIBC);
 
 	if (!CHECK(file))
 		return;
@@ -97,7 +72,7 @@ static void libc_is_known(void)
 
 static void fixed_programs_are_known(void)
 {
-	CLEAN(file) struct instr_file *file = file_of("/usr/bin/python3.11");
+	CLEAN(file) struct instr_file *file = functions_open("/usr/bin/python3.11");
 
 	if (!CHECK(file))
 		return;
@@ -108,7 +83,7 @@ static void fixed_programs_are_known(void)
 
 static void functions_of_a_stripped_static_program_are_found(void)
 {
-	CLEAN(file) struct instr_file *file = file_of("/sbin/ldconfig");
+	CLEAN(file) struct instr_file *file = functions_open("/sbin/ldconfig");
 
 	if (!CHECK(file))
 		return;
@@ -130,7 +105,7 @@ static bool drop_sections(struct scratch *scratch)
 
 static void section_headers_are_not_needed(void)
 {
-	CLEAN(file) struct instr_file *whole = file_of("/bin/bash");
+	CLEAN(file) struct instr_file *whole = functions_open("/bin/bash");
 	struct scratch scratch;
 	size_t nr_whole = nr;
 
@@ -140,7 +115,7 @@ static void section_headers_are_not_needed(void)
 	if (!CHECK(scratch_read(&scratch, "/bin/bash")) || !CHECK(drop_sections(&scratch)))
 		return;
 
-	CLEAN(file) struct instr_file *bare = file_of(scratch.path);
+	CLEAN(file) struct instr_file *bare = functions_open(scratch.path);
 
 	CHECK(whole && bare && list_is_sound());
 	/*
@@ -178,7 +153,7 @@ static void text_is_the_largest_executable_segment(void)
 		return;
 	add_executable_segment(copy.bytes);
 	CHECK(scratch_write(&copy, copy.bytes, copy.len));
-	file = file_of(copy.path);
+	file = functions_open(copy.path);
 	if (CHECK(file) && CHECK(!instr_places_match(file, &name, 1, &found, &nr_found, NULL)))
 		CHECK(!instr_plan_create(file, found, nr_found, *instr_distances(file), &plan,
 					 NULL));
@@ -217,7 +192,7 @@ static void text_may_be_further_on_in_memory(void)
 		return;
 	skew_text(copy.bytes);
 	CHECK(scratch_write(&copy, copy.bytes, copy.len));
-	file = file_of(copy.path);
+	file = functions_open(copy.path);
 	if (CHECK(file) && CHECK(!instr_places_match(file, &name, 1, &found, &nr_found, NULL))) {
 		for (const struct instr_distance *d = instr_distances(file); d->top; d++) {
 			CLEAN(plan) struct instr_plan *plan = NULL;
@@ -273,7 +248,7 @@ static bool found_only(const char *name)
 
 static void names_match(void)
 {
-	CLEAN(file) struct instr_file *file = file_of(LIBC);
+	CLEAN(file) struct instr_file *file = functions_open(LIBC);
 	char address[32];
 
 	if (!CHECK(file))
@@ -293,7 +268,7 @@ static void names_match(void)
 /* push %rbx and the like come first in many a function: nothing else is assumed. */
 static void instructions_match(void)
 {
-	CLEAN(file) struct instr_file *file = file_of(LIBC);
+	CLEAN(file) struct instr_file *file = functions_open(LIBC);
 	unsigned int boundaries = 0;
 	char place[32];
 
@@ -318,7 +293,7 @@ static void instructions_match(void)
 
 static void what_does_not_match_is_told(void)
 {
-	CLEAN(file) struct instr_file *file = file_of(LIBC);
+	CLEAN(file) struct instr_file *file = functions_open(LIBC);
 
 	if (!CHECK(file))
 		return;
@@ -386,7 +361,7 @@ static bool has_path(char **paths, size_t nr_paths, const char *name)
 
 static void needed_libraries_are_found(void)
 {
-	CLEAN(file) struct instr_file *file = file_of("/usr/bin/python3.11");
+	CLEAN(file) struct instr_file *file = functions_open("/usr/bin/python3.11");
 	char **paths;
 	size_t nr_paths;
 
@@ -400,7 +375,7 @@ static void needed_libraries_are_found(void)
 
 static void library_path_comes_first(void)
 {
-	CLEAN(file) struct instr_file *file = file_of("/usr/bin/python3.11");
+	CLEAN(file) struct instr_file *file = functions_open("/usr/bin/python3.11");
 	char folder[] = "/tmp/instr-unit-XXXXXX", copy[64], command[256];
 	char **paths;
 	size_t nr_paths;
@@ -420,7 +395,7 @@ static void library_path_comes_first(void)
 
 static void static_programs_need_nothing(void)
 {
-	CLEAN(file) struct instr_file *file = file_of("/sbin/ldconfig");
+	CLEAN(file) struct instr_file *file = functions_open("/sbin/ldconfig");
 	char **paths;
 	size_t nr_paths;
 

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "clean.h"
+#include "functions.h"
 #include "go.h"
+#include "random.h"
 #include "scratch.h"
 #include "tap.h"
 
@@ -18,31 +20,6 @@ static const char gofmt_path[] = "/usr/bin/gofmt";
 static struct scratch scratch;
 static Elf64_Shdr table;		/* of the scratch file */
 static uint64_t text;			/* where its functions begin */
-
-static const struct instr_func *func;
-static size_t nr;
-
-static struct instr_file *open_file(const char *path)
-{
-	struct instr_file *file = NULL;
-	struct instr_err err = { 0 };
-
-	if (instr_file_open(path, &file, &err) || instr_file_funcs(file, &func, &nr, &err)) {
-		printf("# %s\n", err.text);
-		instr_file_close(file);
-		return NULL;
-	}
-	return file;
-}
-
-static const struct instr_func *find(const char *name)
-{
-	for (size_t i = 0; i < nr; i++) {
-		if (!strcmp(func[i].name, name))
-			return &func[i];
-	}
-	return NULL;
-}
 
 static bool scratch_open(void)
 {
@@ -105,7 +82,7 @@ static void looks_are_known(void)
 
 static void functions_of_a_stripped_program_have_names(void)
 {
-	CLEAN(file) struct instr_file *file = open_file(gofmt_path);
+	CLEAN(file) struct instr_file *file = functions_open(gofmt_path);
 
 	if (!CHECK(file && scratch_open()))
 		return;
@@ -122,7 +99,7 @@ static struct instr_file *open_table(const void *bytes, size_t len)
 {
 	if (pwrite(scratch.fd, bytes, len, (off_t)table.sh_offset) != (ssize_t)len)
 		return NULL;
-	return open_file(scratch.path);
+	return functions_open(scratch.path);
 }
 
 #define HEAD(magic)	(magic), 0x08010000
@@ -176,16 +153,6 @@ static void all_formats_are_known(void)
 }
 
 /* ---- lies ------------------------------------------------------------------------------ */
-
-static uint32_t random_next(void)
-{
-	static uint32_t state = 12345;
-
-	state ^= state << 13;
-	state ^= state >> 17;
-	state ^= state << 5;
-	return state;
-}
 
 static bool list_is_sound(const struct instr_file *file)
 {

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "clean.h"
+#include "random.h"
 #include "rules.h"
 #include "slab.h"
 #include "symfile.h"
@@ -395,16 +396,6 @@ static void rules_that_do_not_end_are_refused(void)
 
 /* ---- lies ---------------------------------------------------------------------------- */
 
-static uint32_t random_next(void)
-{
-	static uint32_t state = 54321;
-
-	state ^= state << 13;
-	state ^= state >> 17;
-	state ^= state << 5;
-	return state;
-}
-
 static bool is_inside(const struct image *image, struct symbols_range range)
 {
 	uint64_t at = range.start - image->start, limit = image->plan->code_len;
@@ -527,6 +518,7 @@ static void lies_of_counting_slabs_are_survived(void)
 
 int main(void)
 {
+	random_state = 54321;
 	RUN(timed_code_is_named_and_described);
 	RUN(counted_code_is_named);
 	RUN(the_file_is_one);

@@ -527,9 +527,10 @@ __attribute__((used)) static uint64_t go_copystack(uint64_t sp, struct goroutine
 
 /*
  * What a compiler of Go makes of a function that calls itself RAX times; nothing describes its
- * frame. go_grow returns to it on another stack.
+ * frame. go_grow returns to it on another stack. go_start calls such a @function.
  */
-long go_start(long n, struct goroutine *g);
+long go_start(long n, struct goroutine *g, const char *function);
+extern const char timed_go[], timed_go_calls[], go_begin[];
 asm(".pushsection .note.go.buildid, \"a\", @note\n.long 0, 0, 4\n.popsection\n"
     "	.type timed_go, @function\n"
     "timed_go:\n"
@@ -548,7 +549,7 @@ asm(".pushsection .note.go.buildid, \"a\", @note\n.long 0, 0, 4\n.popsection\n"
     "go_start:\n"
     "	push %rbx\n push %r14\n"
     "	mov %rsp, %rbx\n mov %rsi, %r14\n mov 8(%r14), %rsp\n mov %rdi, %rax\n"
-    "	call timed_go\n"
+    "	call *%rdx\n"
     "	mov %rbx, %rsp\n"
     "	pop %r14\n pop %rbx\n ret\n");
 
@@ -556,8 +557,6 @@ asm(".pushsection .note.go.buildid, \"a\", @note\n.long 0, 0, 4\n.popsection\n"
  * timed_go_calls yields to another goroutine and calls timed_go_leaf, RAX times; what is entered
  * there is timed_go_waits, which only yields.
  */
-long go_start_calls(long n, struct goroutine *g);
-extern const char go_begin[];
 asm("	.type timed_go_calls, @function\n"
     "timed_go_calls:\n"
     "	cmp 16(%r14), %rsp\n jbe 3f\n"
@@ -585,13 +584,7 @@ asm("	.type timed_go_calls, @function\n"
     "go_yield:\n"
     "	mov %rsp, 24(%r14)\n mov 32(%r14), %r14\n mov 24(%r14), %rsp\n ret\n"
     "go_begin:\n"
-    "	call timed_go_waits\n"
-    "go_start_calls:\n"
-    "	push %rbx\n push %r14\n"
-    "	mov %rsp, %rbx\n mov %rsi, %r14\n mov 8(%r14), %rsp\n mov %rdi, %rax\n"
-    "	call timed_go_calls\n"
-    "	mov %rbx, %rsp\n"
-    "	pop %r14\n pop %rbx\n ret\n");
+    "	call timed_go_waits\n");
 
 static void goroutines_have_callers_of_their_own(void)
 {
@@ -608,7 +601,7 @@ static void goroutines_have_callers_of_their_own(void)
 	other.other = &caller;
 	other.sp = other.hi - 64;
 	*(const char **)other.sp = go_begin;
-	go_start_calls(500, &caller);
+	go_start(500, &caller, timed_go_calls);
 	calls = times_of("timed_go_calls");
 	leaf = times_of("timed_go_leaf");
 	CHECK(calls.calls == 1 && leaf.calls == 500 && times_of("timed_go_waits").calls == 1);
@@ -630,10 +623,12 @@ static void stacks_that_are_copied(void)
 	}
 	give_stack(&g, 2 * GUARD);
 	nr_grown = 0;
-	EXPECT_EXITS("timed_go", 10001, INSTR_EXIT_RETURN, 10001, CHECK(go_start(10000, &g) == 10000));
+	EXPECT_EXITS("timed_go", 10001, INSTR_EXIT_RETURN, 10001,
+		     CHECK(go_start(10000, &g, timed_go) == 10000));
 	CHECK(nr_grown > 3);
 	/* And where nothing is copied. */
-	EXPECT_EXITS("timed_go", 10001, INSTR_EXIT_RETURN, 10001, CHECK(go_start(10000, &g) == 10000));
+	EXPECT_EXITS("timed_go", 10001, INSTR_EXIT_RETURN, 10001,
+		     CHECK(go_start(10000, &g, timed_go) == 10000));
 	free((void *)g.lo);
 }
 
