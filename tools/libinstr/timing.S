@@ -72,37 +72,25 @@
 
 #define SHIFT_MAX	(TIMING_GROUPS - 1)
 
-	.section .rodata.timing_frames_holes, "a"
+/* Where something is filled in with the slab: displacements, and distances. */
+	.irp of, frames_, gate_, table_, slot_, entry_
+	.section .rodata.timing_\of\()holes, "a"
 	.balign 2
-timing_frames_holes:
-	.section .rodata.timing_table_holes, "a"
-	.balign 2
-timing_table_holes:
-	.section .rodata.timing_gate_holes, "a"
-	.balign 2
-timing_gate_holes:
-	.section .rodata.timing_entry_holes, "a"
-	.balign 2
-timing_entry_holes:
-	.section .rodata.timing_slot_holes, "a"
-	.balign 2
-timing_slot_holes:
+	.globl timing_\of\()holes, timing_\of\()holes_end
+timing_\of\()holes:
+	.endr
 
 	.section .rodata
 	.balign 16
-	.globl timing_code, timing_code_end, timing_frames_holes, timing_frames_holes_end
+	.globl timing_code, timing_code_end
 	.globl timing_enter, timing_enter_fast, timing_leave, timing_unwind, timing_count
 	.globl timing_take, timing_take_fast, timing_return, timing_return_counted
 	.globl timing_enter_go, timing_leave_go
-	.globl timing_slot_holes, timing_slot_holes_end
-	.globl timing_table_holes, timing_table_holes_end
-	.globl timing_gate_holes, timing_gate_holes_end
-	.globl timing_entry_holes, timing_entry_holes_end
 	/* A call of them in a library must not go by way of its procedure linkage table. */
 	.hidden timing_code, timing_leave, timing_count
 timing_code:
 
-/* A displacement that is filled in with the slab, @tail bytes before the instruction's end. */
+/* The four bytes before this, or \tail bytes before it. */
 .macro HOLE of=frames_, tail=0
 	.pushsection .rodata.timing_\of\()holes, "a"
 	.short	.Lhole\@ - timing_code - 4 - \tail
@@ -1289,15 +1277,9 @@ thread_trap:
 	ret
 timing_code_end:
 
-	.section .rodata.timing_frames_holes, "a"
-timing_frames_holes_end:
-	.section .rodata.timing_table_holes, "a"
-timing_table_holes_end:
-	.section .rodata.timing_gate_holes, "a"
-timing_gate_holes_end:
-	.section .rodata.timing_entry_holes, "a"
-timing_entry_holes_end:
-	.section .rodata.timing_slot_holes, "a"
-timing_slot_holes_end:
+	.irp of, frames_, gate_, table_, slot_, entry_
+	.section .rodata.timing_\of\()holes, "a"
+timing_\of\()holes_end:
+	.endr
 
 	.section .note.GNU-stack,"",@progbits
