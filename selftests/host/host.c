@@ -364,13 +364,20 @@ const struct instr_plan_site *host_site(const struct host *host, const char *nam
 
 /* ---- the life of a host ----------------------------------------------------- */
 
-static bool traps_anywhere(const struct instr_plan *plan, size_t func)
+/* One byte a function: does it trap anywhere? NULL: no memory. */
+static bool *traps_find(const struct instr_plan *plan)
 {
-	for (size_t i = 0; i < plan->nr; i++) {
-		if (plan->site[i].how == INSTR_HOW_TRAP && plan->site[i].record == func)
-			return true;
+	const struct instr_func *func;
+	bool *traps = NULL;
+	size_t nr;
+
+	if (!instr_file_funcs(plan->file, &func, &nr, NULL))
+		traps = calloc(nr + 1, sizeof(*traps));
+	for (size_t i = 0; traps && i < plan->nr; i++) {
+		if (plan->site[i].how == INSTR_HOW_TRAP)
+			traps[plan->site[i].record] = true;
 	}
-	return false;
+	return traps;
 }
 
 /* Without traps: plans once to find out who needs one, and again without those. */
@@ -379,6 +386,7 @@ static int plan_timed(struct host *host, const struct instr_place *place, size_t
 {
 	CLEAN(free) struct instr_place *kept = calloc(nr + 1, sizeof(*kept));
 	CLEAN(plan) struct instr_plan *all = NULL;
+	CLEAN(free) bool *traps = NULL;
 	size_t nr_kept = 0;
 	int code;
 
@@ -388,8 +396,11 @@ static int plan_timed(struct host *host, const struct instr_place *place, size_t
 				err);
 	if (code)
 		return code;
+	traps = traps_find(all);
+	if (!traps)
+		return -ENOMEM;
 	for (size_t i = 0; i < nr; i++) {
-		if (host->traps || !traps_anywhere(all, place[i].func))
+		if (host->traps || !traps[place[i].func])
 			kept[nr_kept++] = place[i];
 	}
 	return instr_plan_exits(host->file, host->measure, host->way, kept, nr_kept, distance,

@@ -7,6 +7,7 @@
  *			unwinds in them, if functions are timed
  *	INSTR_HOST_TIME=1		functions are timed, not only counted
  *	INSTR_EXIT=slot	how exits are seen: return, slot, auto
+ *	INSTR_HOST_GLOBS='SHA*:mem*'	which of their functions, if not all
  *	INSTR_HOST_LOG=/tmp/log		where a process that exits says what it did:
  *
  *	PID NAME: N functions, N calls, N traps
@@ -34,6 +35,7 @@
 #include "signals.h"
 
 #define HOSTS_MAX 8
+#define GLOBS_MAX 64
 /* More than libinstr opens. */
 #define FDS_MAX 64
 
@@ -51,6 +53,8 @@ static const struct host *own;
 static char log_path[PATH_MAX];
 static bool is_timed;
 static enum instr_way way;
+static const char *globs[GLOBS_MAX];
+static size_t nr_globs;
 
 static const char *base_name(const char *path)
 {
@@ -104,6 +108,16 @@ static void log_choose(void)
 	snprintf(log_path, sizeof(log_path), "%s", path ? path : "");
 }
 
+/* The list becomes strings of its own. */
+static void globs_choose(void)
+{
+	const char *from = getenv("INSTR_HOST_GLOBS");
+	char *next = strdup(from && *from ? from : "*");
+
+	while (next && nr_globs < GLOBS_MAX)
+		globs[nr_globs++] = strsep(&next, ":");
+}
+
 /* One write, so that processes do not mix. */
 __attribute__((format(printf, 1, 2)))
 static void report(const char *fmt, ...)
@@ -136,12 +150,10 @@ static bool has_threads(void)
 
 static int prepare(struct host *new, const struct mapped *from, struct instr_err *err)
 {
-	const char *const all = "*";
-
 	if (is_timed)
-		return host_prepare_exits(new, INSTR_TIMES, way, from->path, &all, !from->hidden,
-					  from->load, false, err);
-	return host_prepare(new, from->path, &all, 1, from->load, HOST_ANYWHERE, err);
+		return host_prepare_exits(new, INSTR_TIMES, way, from->path, globs,
+					  from->hidden ? 0 : nr_globs, from->load, false, err);
+	return host_prepare(new, from->path, globs, nr_globs, from->load, HOST_ANYWHERE, err);
 }
 
 static void prepare_all(void)
@@ -187,6 +199,7 @@ static void begin(void)
 	int saved = errno;
 
 	log_choose();
+	globs_choose();
 	is_timed = getenv("INSTR_HOST_TIME") != NULL;
 	way = way_of(getenv("INSTR_EXIT"));
 	if (list)

@@ -136,6 +136,9 @@ static void direct_jumps_are_tail_calls_or_not(void)
 	CHECK(leaves("x_branch", "br"));
 	CHECK(refused("x_jump_framed", EXITS_STACK));
 	CHECK(leaves("x_jump_unframed", "j"));
+	CHECK(refused("x_jump_framed_bare", EXITS_STACK));
+	CHECK(refused("x_jump_pushed_bare", EXITS_STACK));
+	CHECK(leaves("x_jump_unframed_bare", "j"));
 	CHECK(refused("x_jump_middle", EXITS_MIDDLE));
 	CHECK(refused("x_jump_nowhere", EXITS_NOWHERE));
 	CHECK(leaves("x_jump_stub", "j"));

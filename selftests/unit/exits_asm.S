@@ -143,6 +143,26 @@ FUNC x_jump_unframed
 	jmp	x_plain
 END x_jump_unframed
 
+/* As in video codecs: the second half of a function has the frame of the first. */
+BARE x_jump_framed_bare
+	sub	$0x118, %rsp
+	jmp	x_plain
+BARE_END x_jump_framed_bare
+
+BARE x_jump_pushed_bare
+	push	%rbx
+	call	x_plain
+	jmp	x_plain
+BARE_END x_jump_pushed_bare
+
+BARE x_jump_unframed_bare
+	lea	-16(%rsp), %rsp
+	call	x_plain
+	sub	$-16, %rsp
+	mov	%rdi, %rax
+	jmp	x_plain
+BARE_END x_jump_unframed_bare
+
 FUNC x_jump_middle
 	jmp	x_plain_middle
 END x_jump_middle

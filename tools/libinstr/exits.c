@@ -348,7 +348,10 @@ static bool on_return(struct search *search, struct place place, const struct in
 
 static bool on_tail_call(struct search *search, struct place place, const struct insn *insn)
 {
-	if (stack_at(search, place) == CFI_BELOW)
+	enum cfi_stack stack = stack_at(search, place);
+
+	if (stack == CFI_BELOW ||
+	    (stack == CFI_UNKNOWN && jump_has_frame(part_at(search, place.part), place.at)))
 		return fail(search, EXITS_STACK);
 	return exit_add(search, place, insn,
 			insn->kind == INSN_JMP ? EXIT_JUMP : EXIT_BRANCH);

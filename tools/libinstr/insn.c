@@ -517,6 +517,33 @@ static void effect_set_written(const ZydisDecodedOperand *operand, struct insn_e
 		ret->stores_on_top = true;
 }
 
+/* "sub $n, %rsp", "add $-n, %rsp", "lea -n(%rsp), %rsp", a PUSH; with 64 bits. */
+static bool lowers_stack(const ZydisDecodedInstruction *in, const ZydisDecodedOperand *operand)
+{
+	int64_t added;
+
+	if (operation_of(in) == INSN_PUSH)
+		return true;
+	if (in->operand_count_visible != 2 || operand[0].type != ZYDIS_OPERAND_TYPE_REGISTER ||
+	    operand[0].reg.value != ZYDIS_REGISTER_RSP)
+		return false;
+	switch (in->mnemonic) {
+	case ZYDIS_MNEMONIC_SUB:
+		added = -operand[1].imm.value.s;
+		break;
+	case ZYDIS_MNEMONIC_ADD:
+		added = operand[1].imm.value.s;
+		break;
+	case ZYDIS_MNEMONIC_LEA:
+		return operand[1].mem.base == ZYDIS_REGISTER_RSP &&
+		       operand[1].mem.index == ZYDIS_REGISTER_NONE &&
+		       operand[1].mem.disp.value < 0;
+	default:
+		return false;
+	}
+	return operand[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && added < 0;
+}
+
 bool insn_effect(const uint8_t *bytes, size_t len, struct insn_effect *ret)
 {
 	ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
@@ -533,6 +560,7 @@ bool insn_effect(const uint8_t *bytes, size_t len, struct insn_effect *ret)
 	};
 	for (size_t i = 0; i < in.operand_count; i++)
 		effect_set_written(&operand[i], ret);
+	ret->lowers_stack = lowers_stack(&in, operand);
 	if (in.operand_count_visible < 1)
 		return true;
 

@@ -106,6 +106,7 @@ struct insn_effect {
 	bool is_relative;	/* @displacement counts from the instruction's first byte */
 	int64_t displacement;
 	bool stores_on_top;	/* writes to where RSP points */
+	bool lowers_stack;	/* RSP becomes less, by a number that stands there, or a PUSH */
 	uint16_t written;	/* registers that it may change, in whatever way: bits */
 };
 

@@ -18,6 +18,7 @@
 
 /* RAX, RCX, RDX, RSI, RDI, R8 to R11: what a callee may change. */
 #define CALLEE_WRITES 0x0fc7
+#define RSP_WRITTEN (1 << 4)
 
 struct trace {
 	const struct exits_part *part;
@@ -52,7 +53,7 @@ static bool trace_back(struct trace *trace)
 	if (!trace_read(trace))
 		return false;
 	if (insn.kind == INSN_CALL || insn.kind == INSN_CALL_INDIRECT)
-		trace->effect.written |= CALLEE_WRITES;
+		trace->effect.written = CALLEE_WRITES;
 	return true;
 }
 
@@ -194,6 +195,17 @@ void jump_resolve(const struct exits_part *part, uint64_t at, struct jump *ret)
 		set_pointers(&trace, ret);
 	else
 		set_register(&trace, trace.effect.from, ret);
+}
+
+bool jump_has_frame(const struct exits_part *part, uint64_t at)
+{
+	struct trace trace = { .part = part, .at = at };
+
+	while (trace_back(&trace)) {
+		if (trace.effect.written & RSP_WRITTEN)
+			return trace.effect.lowers_stack;
+	}
+	return false;
 }
 
 /* ---- tables ----------------------------------------------------------------- */

@@ -23,6 +23,12 @@ struct jump {
  */
 void jump_resolve(const struct exits_part *part, uint64_t at, struct jump *ret);
 
+/*
+ * Is the last thing that is known to have happened to RSP before the jump that it was
+ * lowered? Where that is not known it is not.
+ */
+bool jump_has_frame(const struct exits_part *part, uint64_t at);
+
 /* The vaddr that element @i leads to; false: the file doesn't have it. */
 bool jump_element(const struct instr_file *file, const struct jump *jump, uint64_t i,
 		  uint64_t *ret);
