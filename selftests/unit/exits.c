@@ -6,6 +6,7 @@
 
 #include "exits.h"
 
+#include <gnu/libc-version.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,52 @@ static void functions_that_end_in_one_place_return_to_slots(void)
 	CHECK(nameless_are(INSTR_WAY_AUTO, true, INSTR_REASON_NONE));
 	CHECK(nameless_are(INSTR_WAY_SLOT, true, INSTR_REASON_NONE));
 	CHECK(nameless_are(INSTR_WAY_RETURN, false, INSTR_REASON_SHARED));
+}
+
+/* Names of this program, and of what it imports, that a runtime is to be known by. */
+__attribute__((used)) static const char x_name_that_runtimes_have[1];
+__attribute__((used)) static const char *(*const x_import)(void) = gnu_get_libc_version;
+
+/* Makes this program one where @old, wherever it stands, is @name. */
+static bool rename_symbol(struct scratch *scratch, const char *old, const char *name)
+{
+	uint8_t *end = scratch->bytes + scratch->len, *at = scratch->bytes;
+
+	if (strlen(name) > strlen(old))
+		return false;
+	while ((at = memmem(at, (size_t)(end - at), old, strlen(old) + 1)))
+		memcpy(at, name, strlen(name) + 1);
+	return scratch_write(scratch, scratch->bytes, scratch->len);
+}
+
+static void check_runtime(const char *old, const char *name, enum instr_reason reason)
+{
+	struct scratch scratch;
+
+	close_file();
+	if (!CHECK(scratch_read(&scratch, "/proc/self/exe")) ||
+	    !CHECK(rename_symbol(&scratch, old, name)) || !CHECK(open_file(scratch.path)))
+		exit(1);
+	printf("# %s: %s\n", old, name);
+	CHECK(nameless_are(INSTR_WAY_AUTO, !reason, reason));
+	/* Where none is left there is no plan. */
+	CHECK(nameless_are(INSTR_WAY_SLOT, true, INSTR_REASON_NONE) == !reason);
+	CHECK(nameless_are(INSTR_WAY_RETURN, false, INSTR_REASON_SHARED));
+	scratch_exit(&scratch);
+}
+
+static void runtimes_look_up_return_addresses(void)
+{
+	static const char *const names[] = {
+		"caml_frametable", "camlA__frametable", "_ZN2v87Isolate3New", "gHotSpotVMStructs",
+		"mono_jit_init",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		check_runtime("x_name_that_runtimes_have", names[i], INSTR_REASON_RUNTIME);
+		check_runtime("gnu_get_libc_version", names[i], INSTR_REASON_RUNTIME);
+	}
+	check_runtime("gnu_get_libc_version", "camlA__frame", INSTR_REASON_NONE);
 }
 
 static void bytes_are_instructions_or_not(void)
@@ -715,6 +762,7 @@ int main(int argc, char **argv)
 	RUN(direct_jumps_are_tail_calls_or_not);
 	RUN(cold_code_is_a_part);
 	RUN(functions_that_end_in_one_place_return_to_slots);
+	RUN(runtimes_look_up_return_addresses);
 	RUN(bytes_are_instructions_or_not);
 	RUN(functions_may_have_no_exits);
 	RUN(indirect_jumps_leave_or_stay);
