@@ -6,6 +6,7 @@
 
 #include "exits.h"
 
+#include <elf.h>
 #include <gnu/libc-version.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -190,7 +191,8 @@ static bool nameless_are(enum instr_way way, bool by_slot, enum instr_reason rea
 	for (size_t i = 0; i < 3; i++) {
 		const struct instr_plan_site *site = instr_plan_place(plan, i);
 
-		if (text.funcs->func[place[i].func].source == INSTR_FROM_EH_FRAME)
+		if (text.funcs->func[place[i].func].vaddr + (uint64_t)__executable_start !=
+		    x_nameless[2])
 			nr += site->by_slot == by_slot && site->reason == reason;
 	}
 	instr_plan_destroy(plan);
@@ -206,7 +208,10 @@ static void functions_that_end_in_one_place_return_to_slots(void)
 
 /* Names of this program, and of what it imports, that a runtime is to be known by. */
 __attribute__((used)) static const char x_name_that_runtimes_have[1];
-__attribute__((used)) static const char *(*const x_import)(void) = gnu_get_libc_version;
+__attribute__((used)) static const char *x_imports(void)
+{
+	return gnu_get_libc_version();
+}
 
 /* Makes this program one where @old, wherever it stands, is @name. */
 static bool rename_symbol(struct scratch *scratch, const char *old, const char *name)
@@ -220,15 +225,38 @@ static bool rename_symbol(struct scratch *scratch, const char *old, const char *
 	return scratch_write(scratch, scratch->bytes, scratch->len);
 }
 
-static void check_runtime(const char *old, const char *name, enum instr_reason reason)
+enum shape {
+	WHOLE,
+	STRIPPED,	/* only the loader's table is there */
+	STATIC,		/* and stripped: nothing is */
+};
+
+static void reshape(struct scratch *scratch, enum shape shape)
+{
+	Elf64_Ehdr *head = (Elf64_Ehdr *)scratch->bytes;
+	Elf64_Phdr *segment = (Elf64_Phdr *)(scratch->bytes + head->e_phoff);
+
+	if (shape != WHOLE)
+		head->e_shoff = head->e_shnum = 0;
+	for (size_t i = 0; shape == STATIC && i < head->e_phnum; i++) {
+		if (segment[i].p_type == PT_INTERP || segment[i].p_type == PT_DYNAMIC)
+			segment[i].p_type = PT_NULL;
+	}
+}
+
+/* How functions are timed where @old is called @name. */
+static void check_renamed(const char *old, const char *name, enum shape shape,
+			  enum instr_reason reason)
 {
 	struct scratch scratch;
 
 	close_file();
-	if (!CHECK(scratch_read(&scratch, "/proc/self/exe")) ||
-	    !CHECK(rename_symbol(&scratch, old, name)) || !CHECK(open_file(scratch.path)))
+	if (!CHECK(scratch_read(&scratch, "/proc/self/exe")))
 		exit(1);
-	printf("# %s: %s\n", old, name);
+	reshape(&scratch, shape);
+	if (!CHECK(rename_symbol(&scratch, old, name)) || !CHECK(open_file(scratch.path)))
+		exit(1);
+	printf("# %s: %s, %u\n", old, name, shape);
 	CHECK(nameless_are(INSTR_WAY_AUTO, !reason, reason));
 	/* Where none is left there is no plan. */
 	CHECK(nameless_are(INSTR_WAY_SLOT, true, INSTR_REASON_NONE) == !reason);
@@ -244,10 +272,18 @@ static void runtimes_look_up_return_addresses(void)
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		check_runtime("x_name_that_runtimes_have", names[i], INSTR_REASON_RUNTIME);
-		check_runtime("gnu_get_libc_version", names[i], INSTR_REASON_RUNTIME);
+		check_renamed("x_name_that_runtimes_have", names[i], WHOLE, INSTR_REASON_RUNTIME);
+		check_renamed("gnu_get_libc_version", names[i], STRIPPED, INSTR_REASON_RUNTIME);
 	}
-	check_runtime("gnu_get_libc_version", "camlA__frame", INSTR_REASON_NONE);
+	check_renamed("gnu_get_libc_version", "camlA__frame", STRIPPED, INSTR_REASON_NONE);
+}
+
+static void unwinders_are_known_by_their_names(void)
+{
+	check_renamed("gnu_get_libc_version", "_dl_find_object", STRIPPED, INSTR_REASON_UNWINDER);
+	check_renamed("gnu_get_libc_version", "dl_iterate_phdr", STRIPPED, INSTR_REASON_UNWINDER);
+	check_renamed("gnu_get_libc_version", "dl_iterate_phdr", WHOLE, INSTR_REASON_NONE);
+	check_renamed("gnu_get_libc_version", "", STATIC, INSTR_REASON_UNWINDER);
 }
 
 static void bytes_are_instructions_or_not(void)
@@ -762,11 +798,12 @@ int main(int argc, char **argv)
 	RUN(direct_jumps_are_tail_calls_or_not);
 	RUN(cold_code_is_a_part);
 	RUN(functions_that_end_in_one_place_return_to_slots);
-	RUN(runtimes_look_up_return_addresses);
 	RUN(bytes_are_instructions_or_not);
 	RUN(functions_may_have_no_exits);
 	RUN(indirect_jumps_leave_or_stay);
 	RUN(landing_pads_are_code);
+	RUN(runtimes_look_up_return_addresses);
+	RUN(unwinders_are_known_by_their_names);
 	close_file();
 	RUN(exits_of_gcc_are_known);
 	RUN(exits_of_gcc_fixed_are_known);

@@ -152,10 +152,10 @@ enum instr_reason returns_check(const struct returns *returns, struct cfi *cfi, 
 	const struct instr_func *in = &returns->funcs->func[func];
 	const struct frame *frame = cfi_frame(cfi, in->vaddr);
 
-	if (returns->runtime_looks)
-		return INSTR_REASON_RUNTIME;
 	if (!frame || frame->start != in->vaddr || cfi_stack(cfi, in->vaddr) != CFI_ENTRY)
 		return INSTR_REASON_CALLED;
+	if (returns->none)
+		return returns->none;
 	return func_looks(returns, func) || code_looks(returns, cfi, in) ?
 	       INSTR_REASON_CALLER : INSTR_REASON_NONE;
 }
@@ -169,11 +169,9 @@ int returns_init(struct returns *returns, struct instr_file *file,
 	size_t nr;
 	int code = imports_read(file, &import, &nr, err);
 
-	*returns = (struct returns){
-		.file = file,
-		.funcs = funcs,
-		.runtime_looks = runtime_looks(file),
-	};
+	*returns = (struct returns){ .file = file, .funcs = funcs };
+	if (!code)
+		returns->none = runtime_reason(file, funcs, import, nr);
 	for (size_t i = 0; i < nr && !code; i++) {
 		const char *name = import_name(file, import[i].symbol);
 

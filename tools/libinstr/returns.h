@@ -29,7 +29,7 @@ struct returns {
 	const struct func_table *funcs;
 	uint64_t *slot;		/* vaddrs: of pointers to such functions */
 	size_t nr;
-	bool runtime_looks;	/* runtime.h */
+	enum instr_reason none;	/* why no function can: see runtime.h */
 };
 
 int returns_init(struct returns *returns, struct instr_file *file,

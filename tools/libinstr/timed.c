@@ -258,7 +258,7 @@ static enum instr_reason why_refused(const struct timed *timed, enum instr_reaso
 {
 	if (timed->way == INSTR_WAY_RETURN)
 		return why;
-	return why && reason != INSTR_REASON_RUNTIME ? why : reason;
+	return why && reason != timed->returns.none ? why : reason;
 }
 
 /* @why it is not measured by its exits; INSTR_REASON_NONE: nobody has tried. */
