@@ -769,6 +769,9 @@ timing_take:
 	.subsection 1
 .Ltake_search:
 	push	%r9
+	/* What a stack begins with may have none; and that is an entry that is free. */
+	test	%rdi, %rdi
+	jz	7f
 	mov	$RETURN_PROBES, %r9d
 1:	mov	TIMING_RETURN_TO(%rcx,%rdx), %rax
 	test	%rax, %rax
@@ -784,7 +787,7 @@ timing_take:
 	and	$RETURN_MASK, %edx
 	dec	%r9d
 	jnz	1b
-	lock incq HEAD_MISSED - 1(%rsi)
+7:	lock incq HEAD_MISSED - 1(%rsi)
 	pop	%r9
 .Ltake_missed:
 	mov	6 * 8(%rsp), %rcx
