@@ -423,8 +423,29 @@ static struct hook_probe hook_probes[] = {
 		  .post_handler = after_detour } },
 };
 
+/* To switch them on and off takes longer than many a session does. */
+#define IDLE_JIFFIES	(3 * HZ)
+
+static void hook_idle(struct work_struct *work);
+
 static DEFINE_MUTEX(hook_lock);
+static DECLARE_DELAYED_WORK(hook_idle_work, hook_idle);
 static int hook_users;
+static bool hook_on;
+
+/* All at once: each call waits until nobody is in one any more. */
+static void hook_probes_disable(void)
+{
+	struct kprobe *on[ARRAY_SIZE(hook_probes)];
+	int i, nr = 0;
+
+	for (i = 0; i < ARRAY_SIZE(hook_probes); i++) {
+		if (hook_probes[i].on)
+			on[nr++] = &hook_probes[i].kp;
+		hook_probes[i].on = false;
+	}
+	unregister_kprobes(on, nr);
+}
 
 static void hook_disable(void)
 {
@@ -439,11 +460,7 @@ static void hook_disable(void)
 	}
 	tracepoint_synchronize_unregister();
 	hook_copy_disable();
-	for (i = 0; i < ARRAY_SIZE(hook_probes); i++) {
-		if (hook_probes[i].on)
-			unregister_kprobe(&hook_probes[i].kp);
-		hook_probes[i].on = false;
-	}
+	hook_probes_disable();
 	instr_children_flush();
 	instr_work_close();
 }
@@ -489,25 +506,36 @@ int instr_hook_get(void)
 	int err = 0;
 
 	mutex_lock(&hook_lock);
-	if (!hook_users)
+	if (!hook_on)
 		err = hook_enable();
-	if (!err)
-		hook_users++;
+	hook_on = !err;
+	hook_users += !err;
 	mutex_unlock(&hook_lock);
 	return err;
+}
+
+static void hook_idle(struct work_struct *work)
+{
+	mutex_lock(&hook_lock);
+	if (hook_on && !hook_users) {
+		hook_disable();
+		hook_on = false;
+	}
+	mutex_unlock(&hook_lock);
 }
 
 void instr_hook_put(void)
 {
 	mutex_lock(&hook_lock);
 	if (!--hook_users)
-		hook_disable();
+		mod_delayed_work(system_long_wq, &hook_idle_work, IDLE_JIFFIES);
 	mutex_unlock(&hook_lock);
 }
 
 /* Behind the wait they are about to return, or have come to where they go on. */
 void instr_hook_exit(void)
 {
+	flush_delayed_work(&hook_idle_work);
 	wait_var_event(&hook_ends, !atomic_read(&hook_ends));
 	synchronize_rcu_tasks();
 }

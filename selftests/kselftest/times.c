@@ -770,7 +770,7 @@ TEST_F(times, begin_at_zero_in_the_next_session)
 }
 
 /* Threads are in the slab's code all the time. */
-TEST_F(times, are_replaced_under_running_threads)
+TEST_F_TIMEOUT(times, are_replaced_under_running_threads, 120)
 {
 	START();
 	puppet_ask(&self->puppet, "busy 3");

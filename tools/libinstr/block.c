@@ -277,7 +277,7 @@ static void emit_enter_by_slot(struct emit *emit, const struct instr_plan_site *
 
 	if (site->measure == INSTR_EXITS)
 		counted.record += TIMING_COUNTED;
-	emit_timing_record(emit, &counted, timing_take);
+	emit_timing_record(emit, &counted, site->flags_live ? timing_take : timing_take_fast);
 	if (site->measure == INSTR_TIMES)
 		emit_enter(emit, site, places);
 	EMIT(emit, "\x48\x8d\x64\x24\x08"	/* lea 8(%rsp),%rsp */

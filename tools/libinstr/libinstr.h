@@ -433,7 +433,7 @@ enum instr_exit {
 const char *instr_exit_name(enum instr_exit exit);	/* "return" "exception" ... */
 
 /* Values of bucket n are in [instr_bucket_start(n), instr_bucket_start(n + 1)). */
-#define INSTR_BUCKETS	1440
+#define INSTR_BUCKETS	1376
 uint64_t instr_bucket_start(unsigned int bucket);
 
 /*

@@ -32,10 +32,12 @@ _Static_assert(TIMING_SLOT_RETURN == INSTR_SLOT_RETURN &&
 
 void returns_emit(struct emit *emit, uint64_t nr, int64_t returns, int64_t table)
 {
-	table += (int64_t)(nr * sizeof(struct timing_return) + offsetof(struct timing_return, body));
+	table += (int64_t)(nr * sizeof(struct timing_return));
 	EMIT(emit, "\xff\x15");			/* call *body(%rip) */
-	emit_relative(emit, table, 0);
-	EMIT(emit, LEA_RSP_DOWN
+	emit_relative(emit, table + (int64_t)offsetof(struct timing_return, body), 0);
+	EMIT(emit, "\xff\x35");			/* push to(%rip) */
+	emit_relative(emit, table + (int64_t)offsetof(struct timing_return, to), 0);
+	EMIT(emit, "\x48\x8d\x64\x24\x88"	/* lea -120(%rsp),%rsp */
 		   "\xe8");			/* call timing_return */
 	emit_relative(emit, returns, 0);
 	EMIT(emit, "\x48\x8d\x64\x24\x78"	/* lea 120(%rsp),%rsp */

@@ -12,14 +12,15 @@
 #include "emit.h"
 #include "func.h"
 
-/* Where in a slot RSP has gone down by SLOT_ROOM, and up again by all but 8 of them. */
-#define SLOT_ROOM	128
-#define SLOT_ROOM_AT	10
-#define SLOT_BACK_AT	20
+/* Behind where in a slot the return address is pushed, and RSP is SLOT_ROOM lower, and back. */
+#define SLOT_PUSHED_AT	6
+#define SLOT_ROOM	120
+#define SLOT_ROOM_AT	12
+#define SLOT_BACK_AT	22
 
 /*
- * Emits slot number @nr. @returns: position of timing_return; @table: of struct instr_return
- * of all slots.
+ * Emits slot number @nr. @returns: position of timing_return, or of timing_return_counted;
+ * @table: of struct instr_return of all slots.
  */
 void returns_emit(struct emit *emit, uint64_t nr, int64_t returns, int64_t table);
 

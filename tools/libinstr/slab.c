@@ -525,7 +525,7 @@ static void fill_gate(const struct instr_plan *plan, uint8_t *bytes)
 }
 
 static void fill_holes(const struct instr_plan *plan, uint8_t *bytes, const uint16_t *hole,
-		       const uint16_t *end, uint64_t target)
+		       const uint16_t *end, uint64_t target, size_t tail)
 {
 	for (; hole < end; hole++) {
 		struct emit emit = {
@@ -533,21 +533,38 @@ static void fill_holes(const struct instr_plan *plan, uint8_t *bytes, const uint
 			.position = plan->slab_start + TIMING_AT + *hole,
 		};
 
-		emit_relative(&emit, plan->slab_start + (int64_t)target, 0);
+		emit_relative(&emit, plan->slab_start + (int64_t)target, tail);
 	}
+}
+
+static void fill_distances(uint8_t *bytes, const uint16_t *hole, const uint16_t *end,
+			   uint64_t from, uint64_t to)
+{
+	const int32_t distance = (int32_t)(to - from);
+
+	for (; hole < end; hole++)
+		memcpy(bytes + TIMING_AT + *hole, &distance, sizeof(distance));
 }
 
 static void fill_timing(const struct instr_plan *plan, uint8_t *bytes)
 {
 	memcpy(bytes + TIMING_AT, timing_code, (size_t)(timing_code_end - timing_code));
-	fill_holes(plan, bytes, timing_holes, timing_holes_end,
-		   plan->code_len + offsetof(struct instr_control, frames));
-	fill_holes(plan, bytes, timing_slot_holes, timing_slot_holes_end, plan->slots);
-	fill_holes(plan, bytes, timing_table_holes, timing_table_holes_end, slab_table(plan));
+	fill_holes(plan, bytes, timing_frames_holes, timing_frames_holes_end,
+		   plan->code_len + offsetof(struct instr_control, frames), 0);
+	fill_holes(plan, bytes, timing_gate_holes, timing_gate_holes_end,
+		   plan->code_len + offsetof(struct instr_control, gate), sizeof(uint8_t));
+	fill_holes(plan, bytes, timing_table_holes, timing_table_holes_end, slab_table(plan), 0);
+	fill_distances(bytes, timing_slot_holes, timing_slot_holes_end,
+		       slab_table(plan), plan->slots);
+	fill_distances(bytes, timing_entry_holes, timing_entry_holes_end,
+		       plan->slots + TIMING_SLOT_LEFT, slab_table(plan) + TIMING_RETURN_RECORD);
 }
 
 static void fill_slots(const struct instr_plan *plan, uint8_t *bytes)
 {
+	const uint8_t *routine = plan->measure == INSTR_EXITS ? timing_return_counted :
+								timing_return;
+	int64_t returns = plan->slab_start + TIMING_AT + (routine - timing_code);
 	int64_t start = plan->slab_start + (int64_t)plan->slots;
 	struct emit emit = {
 		.bytes = bytes + (slab_bytes(plan, start) - plan->chunk[0].bytes),
@@ -555,9 +572,7 @@ static void fill_slots(const struct instr_plan *plan, uint8_t *bytes)
 	};
 
 	for (uint64_t nr = 0; nr < plan->nr_slots; nr++)
-		returns_emit(&emit, nr,
-			     plan->slab_start + TIMING_AT + (timing_return - timing_code),
-			     plan->slab_start + (int64_t)slab_table(plan));
+		returns_emit(&emit, nr, returns, plan->slab_start + (int64_t)slab_table(plan));
 }
 
 static void fill_cell_head(const struct instr_plan_site *site, uint8_t *bytes)

@@ -14,9 +14,10 @@
 _Static_assert(INSTR_BUCKETS == (TIMING_GROUPS + 1) * TIMING_GROUP_BUCKETS, "timing.S counts in groups");
 _Static_assert(sizeof(struct timing_record) == 1 << TIMING_RECORD_BITS, "timing.S");
 _Static_assert(offsetof(struct timing_record, unwound) == 48 &&
-	       offsetof(struct timing_record, group) == 80, "timing.S");
+	       offsetof(struct timing_record, group) == 80 &&
+	       offsetof(struct timing_record, slot) == 248, "timing.S");
 _Static_assert(offsetof(struct instr_control, frames) == 504, "timing.S");
-_Static_assert(INSTR_GATE_MANY == 1, "timing.S");
+_Static_assert(INSTR_GATE_SOLO == 0 && INSTR_GATE_MANY == 1, "timing.S");
 _Static_assert(INSTR_THREADS == 1 << TIMING_THREAD_BITS &&
 	       sizeof(struct instr_thread) == 1 << TIMING_THREAD_LEN_BITS, "timing.S");
 _Static_assert(offsetof(struct instr_thread, lane) == 8 &&

@@ -13,6 +13,7 @@
 #include "timing.h"
 #include "unwinding.h"
 
+#define GATE_SOLO	0
 #define GATE_MANY	1
 #define CONTROL_FRAMES	504
 
@@ -50,8 +51,6 @@
 
 #define RETURN_MASK	(((1 << TIMING_SLOT_BITS) - 1) << TIMING_SLOT_LEN_BITS)
 #define RETURN_PROBES	16
-/* Where in a slot timing_return comes back to. */
-#define SLOT_LEFT	16
 
 #define RECORD_CALLS	0
 #define RECORD_EXITS	8
@@ -62,6 +61,7 @@
 #define RECORD_UNWOUND	48
 #define RECORD_LAST	72
 #define RECORD_GROUP	80
+#define RECORD_SLOT	248
 
 #define EXCEPTION_PRIVATE	16
 
@@ -72,31 +72,28 @@
 
 #define SHIFT_MAX	(TIMING_GROUPS - 1)
 
-	.section .rodata.timing_holes, "a"
+/* Where something is filled in with the slab: displacements, and distances. */
+	.irp of, frames_, gate_, table_, slot_, entry_
+	.section .rodata.timing_\of\()holes, "a"
 	.balign 2
-timing_holes:
-	.section .rodata.timing_slot_holes, "a"
-	.balign 2
-timing_slot_holes:
-	.section .rodata.timing_table_holes, "a"
-	.balign 2
-timing_table_holes:
+	.globl timing_\of\()holes, timing_\of\()holes_end
+timing_\of\()holes:
+	.endr
 
 	.section .rodata
 	.balign 16
-	.globl timing_code, timing_code_end, timing_holes, timing_holes_end
+	.globl timing_code, timing_code_end
 	.globl timing_enter, timing_enter_fast, timing_leave, timing_unwind, timing_count
-	.globl timing_take, timing_return, timing_enter_go, timing_leave_go
-	.globl timing_slot_holes, timing_slot_holes_end
-	.globl timing_table_holes, timing_table_holes_end
+	.globl timing_take, timing_take_fast, timing_return, timing_return_counted
+	.globl timing_enter_go, timing_leave_go
 	/* A call of them in a library must not go by way of its procedure linkage table. */
 	.hidden timing_code, timing_leave, timing_count
 timing_code:
 
-/* A displacement that is filled in with the slab. */
-.macro HOLE of
+/* The four bytes before this, or \tail bytes before it. */
+.macro HOLE of=frames_, tail=0
 	.pushsection .rodata.timing_\of\()holes, "a"
-	.short	.Lhole\@ - timing_code - 4
+	.short	.Lhole\@ - timing_code - 4 - \tail
 	.popsection
 .Lhole\@:
 .endm
@@ -709,116 +706,172 @@ timing_count:
 
 /* ---- return slots --------------------------------------------------------------- */
 
+/* The count at \at(\base), by who may do so alone; else by timing_count. */
+.macro COUNT at, base
+	cmpb	$GATE_SOLO, 0x7fffffff(%rip)
+	HOLE gate_, 1
+	jne	.Lmany\@
+	incq	\at(\base)
+.Lcounted\@:
+
+	.subsection 1
+.Lmany\@:
+	PUSH	%rax
+	lea	\at(\base), %rax
+	call	timing_count
+	POP	%rax
+	jmp	.Lcounted\@
+	.subsection 0
+.endm
+
 /*
  * At the entry of a function that returns to a slot: RAX is its record, perhaps with
  * TIMING_COUNTED, and then it is counted here. Its return address becomes the address of its
  * slot; but where there is none that can be had it stays, and this returns to
  * TIMING_MISSED_LEN bytes before the displaced instructions.
  *
- * Entries of the table are looked for from the one on that a hash says. A free one is taken
- * by its address, and then by its record: who finds an address without a record goes on as
- * if it were its own.
+ * Where the flags are of no use to anybody it is first tried whether the caller is the same
+ * as the last time.
  */
+timing_take_fast:
+	PUSH	%rcx
+	PUSH	%rdx
+	LOAD_FRAMES %rcx
+	test	$1, %cl
+	jz	2f
+	mov	%rax, %rdx
+	and	$~TIMING_COUNTED, %rdx
+	mov	RECORD_SLOT(%rdx), %rcx
+	test	%rcx, %rcx
+	jz	2f
+	mov	BEHIND(2)(%rsp), %rdx
+	cmp	%rdx, TIMING_RETURN_TO(%rcx)
+	jne	2f
+	lea	0x7fffffff(%rcx), %rcx
+	HOLE	slot_
+	mov	%rcx, BEHIND(2)(%rsp)
+	test	$TIMING_COUNTED, %al
+	jz	1f
+	COUNT	(RECORD_CALLS - TIMING_COUNTED), %rax
+1:	POP	%rdx
+	POP	%rcx
+	ret
+2:	POP	%rdx
+	POP	%rcx
+
 timing_take:
 	PUSH	%rcx
 	PUSH	%rdx
-	PUSH	%rsi
 	PUSH	%rdi
-	push	%r8
-	mov	%rax, %r8
+	mov	%rax, %rcx
 	lahf
 	seto	%al
 	PUSH	%rax
-	FRAMES	.Ltake_missed
-	mov	BEHIND(6)(%rsp), %rdi
-.Ltake:
-	mov	%r8d, %edx
-	shr	$(TIMING_RECORD_BITS + 3), %edx
-	xor	%edi, %edx
-	imul	$TIMING_HASH, %edx, %edx
-	shr	$(32 - TIMING_SLOT_BITS), %edx
-	shl	$TIMING_SLOT_LEN_BITS, %edx
-	lea	0x7fffffff(%rip), %rcx
-	HOLE table_
-	cmp	%rdi, TIMING_RETURN_TO(%rcx,%rdx)
-	jne	.Ltake_search
-	cmp	%r8, TIMING_RETURN_RECORD(%rcx,%rdx)
-	jne	.Ltake_search
-	cmpq	$0, TIMING_RETURN_BODY(%rcx,%rdx)
-	je	.Ltake_search
-.Ltaken:
-	lea	0x7fffffff(%rip), %rcx
-	HOLE slot_
-	add	%rdx, %rcx
-	mov	%rcx, BEHIND(6)(%rsp)
-	test	$TIMING_COUNTED, %r8b
-	jz	.Ltake_out
-	lea	RECORD_CALLS - TIMING_COUNTED(%r8), %rax
+	mov	%rcx, %rax
+	lea	BEHIND(4)(%rsp), %rdi
+	call	take_search
+	jz	.Ltake_missed
+	btr	$TIMING_COUNTED_BIT, %rax
+	mov	%rdx, RECORD_SLOT(%rax)
+	lea	0x7fffffff(%rdx), %rdx
+	HOLE	slot_
+	mov	%rdx, BEHIND(4)(%rsp)
+	jnc	.Ltake_out
+	/* The calls are what a record begins with. */
 	call	timing_count
 .Ltake_out:
 	POP	%rax
 	add	$127, %al
 	sahf
-	pop	%r8
 	POP	%rdi
-	POP	%rsi
 	POP	%rdx
 	POP	%rcx
 	ret
+.Ltake_missed:
+	mov	4 * 8(%rsp), %rcx
+	xor	%cl, %cl
+	movzbl	TIMING_DISPLACED(%rcx), %edx
+	lea	-TIMING_MISSED_LEN(%rcx,%rdx), %rcx
+	mov	%rcx, 4 * 8(%rsp)
+	jmp	.Ltake_out
 
-	.subsection 1
-.Ltake_search:
+/* From where the return address lies down to where timing_take returns to its block. */
+#define TO_BLOCK	(128 + 8 + 8)
+
+/*
+ * RDX: the entry of the table for the record RAX and the return address at RDI; ZF: there is
+ * none. Changes RCX, RDI.
+ *
+ * Entries are looked for from the one on that a hash says. A free one is taken by its record,
+ * and then by its address, behind which there is nothing more to come: who finds a record
+ * without an address goes on as if it were its own.
+ */
+take_search:
+	PUSH	%rsi
+	push	%r8
 	push	%r9
-	/* What a stack begins with may have none; and that is an entry that is free. */
+	push	%r10
+	PUSH	%rax
+	mov	%rax, %r8
+	mov	%rdi, %r10
+.Ltake_again:
+	FRAMES	6f
+	mov	(%r10), %rdi
+	/* What a stack begins with may have none; and that is an entry that has none yet. */
 	test	%rdi, %rdi
-	jz	7f
+	jz	8f
+	lea	(%rdi,%r8,8), %edx
+	imul	$TIMING_HASH, %edx, %edx
+	shr	$(32 - TIMING_SLOT_BITS), %edx
+	shl	$TIMING_SLOT_LEN_BITS, %edx
+	lea	0x7fffffff(%rip), %rcx
+	HOLE	table_
 	mov	$RETURN_PROBES, %r9d
-1:	mov	TIMING_RETURN_TO(%rcx,%rdx), %rax
+1:	mov	TIMING_RETURN_RECORD(%rcx,%rdx), %rax
 	test	%rax, %rax
 	jz	3f
-	cmp	%rdi, %rax
+	cmp	%r8, %rax
 	jne	2f
-	mov	TIMING_RETURN_RECORD(%rcx,%rdx), %rax
+	mov	TIMING_RETURN_TO(%rcx,%rdx), %rax
 	test	%rax, %rax
 	jz	4f
-	cmp	%r8, %rax
+	cmp	%rdi, %rax
 	je	5f
 2:	add	$(1 << TIMING_SLOT_LEN_BITS), %edx
 	and	$RETURN_MASK, %edx
 	dec	%r9d
 	jnz	1b
-7:	lock incq HEAD_MISSED - 1(%rsi)
-	pop	%r9
-.Ltake_missed:
-	mov	6 * 8(%rsp), %rcx
-	and	$-256, %rcx
-	movzbl	TIMING_DISPLACED(%rcx), %edx
-	lea	-TIMING_MISSED_LEN(%rcx,%rdx), %rcx
-	mov	%rcx, 6 * 8(%rsp)
-	jmp	.Ltake_out
+8:	lock incq HEAD_MISSED - 1(%rsi)
+	cmp	%eax, %eax
+	jmp	6f
 	/* What is a slot already is in no table. */
 3:	call	find_slot
 	test	%rax, %rax
-	jnz	6f
+	jnz	7f
+	lock cmpxchg %r8, TIMING_RETURN_RECORD(%rcx,%rdx)
+	jmp	1b
+4:	mov	-TO_BLOCK(%r10), %rsi
+	and	$-256, %rsi
+	movzbl	TIMING_DISPLACED(%rsi), %eax
+	add	%rax, %rsi
+	mov	%rsi, TIMING_RETURN_BODY(%rcx,%rdx)
+	xor	%eax, %eax
 	lock cmpxchg %rdi, TIMING_RETURN_TO(%rcx,%rdx)
-	jmp	1b
-4:	lock cmpxchg %r8, TIMING_RETURN_RECORD(%rcx,%rdx)
-	jmp	1b
-5:	mov	7 * 8(%rsp), %rdi
-	and	$-256, %rdi
-	movzbl	TIMING_DISPLACED(%rdi), %eax
-	add	%rdi, %rax
-	mov	%rax, TIMING_RETURN_BODY(%rcx,%rdx)
+	jmp	.Ltake_again
+	/* Not zero. */
+5:	add	%rcx, %rdx
+6:	POP	%rax
+	pop	%r10
 	pop	%r9
-	jmp	.Ltaken
+	pop	%r8
+	POP	%rsi
+	ret
 	/* The entry RAX is of a function that ends with calling this one. */
-6:	pop	%r9
-	push	TIMING_RETURN_TO(%rax)
-	lea	BEHIND(7)(%rsp), %rdi
+7:	mov	%r10, %rdi
 	call	leave_by_tail_call
-	POP	%rdi
-	jmp	.Ltake
-	.subsection 0
+	mov	TIMING_RETURN_TO(%rax), %rax
+	mov	%rax, (%r10)
+	jmp	.Ltake_again
 
 /* The function of the entry RAX is left by a tail call, RDI: where its return address lies. */
 leave_by_tail_call:
@@ -926,44 +979,33 @@ find_slot:
 	POP	%rcx
 	ret
 
-/*
- * From a slot: a function has returned to it. There is room for the return address, which
- * becomes what it was, and below that 120 bytes.
- */
+/* RCX becomes the record of the slot that timing_return was called from. */
+.macro RETURN_RECORD pushed
+	mov	\pushed * 8(%rsp), %rcx
+	mov	0x7fffffff(%rcx), %rcx
+	HOLE entry_
+.endm
+
+/* From a slot: a function has returned to it. The return address lies 120 bytes above. */
 timing_return:
 	PUSH	%rax
 	PUSH	%rcx
-	PUSH	%rdx
-	lahf
-	seto	%al
-	PUSH	%rax
-	mov	4 * 8(%rsp), %rcx
-	lea	0x7fffffff(%rip), %rdx
-	HOLE slot_
-	sub	%rdx, %rcx
-	lea	0x7fffffff(%rip), %rdx
-	HOLE table_
-	mov	TIMING_RETURN_TO - SLOT_LEFT(%rdx,%rcx), %rax
-	mov	%rax, 5 * 8 + 120(%rsp)
-	mov	TIMING_RETURN_RECORD - SLOT_LEFT(%rdx,%rcx), %rcx
-	test	$TIMING_COUNTED, %cl
-	jnz	.Lreturn_counted
-	POP	%rax
-	add	$127, %al
-	sahf
+	RETURN_RECORD 2
 	mov	%rcx, %rax
-	POP	%rdx
 	POP	%rcx
 	call	timing_leave
 	POP	%rax
 	ret
-.Lreturn_counted:
-	lea	RECORD_EXITS - TIMING_COUNTED(%rcx), %rax
-	call	timing_count
-	POP	%rax
+
+timing_return_counted:
+	PUSH	%rax
+	PUSH	%rcx
+	lahf
+	seto	%al
+	RETURN_RECORD 2
+	COUNT	(RECORD_EXITS - TIMING_COUNTED), %rcx
 	add	$127, %al
 	sahf
-	POP	%rdx
 	POP	%rcx
 	POP	%rax
 	ret
@@ -1238,11 +1280,9 @@ thread_trap:
 	ret
 timing_code_end:
 
-	.section .rodata.timing_holes, "a"
-timing_holes_end:
-	.section .rodata.timing_slot_holes, "a"
-timing_slot_holes_end:
-	.section .rodata.timing_table_holes, "a"
-timing_table_holes_end:
+	.irp of, frames_, gate_, table_, slot_, entry_
+	.section .rodata.timing_\of\()holes, "a"
+timing_\of\()holes_end:
+	.endr
 
 	.section .note.GNU-stack,"",@progbits

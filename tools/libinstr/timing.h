@@ -63,7 +63,8 @@
 
 #define TIMING_SLOT_BITS	13		/* of the number of return slots */
 #define TIMING_SLOT_LEN_BITS	5
-#define TIMING_SLOT_RETURN	6		/* where in one what it calls comes back to */
+#define TIMING_SLOT_RETURN	6		/* where in one what it calls comes back to, ... */
+#define TIMING_SLOT_LEFT	22		/* ... and timing_return */
 
 /* In struct timing_return. */
 #define TIMING_RETURN_TO	0
@@ -73,10 +74,11 @@
 #define TIMING_RECORD_BITS	8		/* of its length */
 #define TIMING_GROUP_BUCKETS	32
 #define TIMING_GROUP_LEN	256
-#define TIMING_GROUPS		44		/* of a record: up to 2^49 ticks */
+#define TIMING_GROUPS		42		/* of a record: up to 2^47 ticks, half a day */
 
 /* With the address of a record: exits are only counted. */
-#define TIMING_COUNTED		1
+#define TIMING_COUNTED_BIT	0
+#define TIMING_COUNTED		(1 << TIMING_COUNTED_BIT)
 
 /* In struct instr_cell, and what lies before it in the block, where no slot was found. */
 #define TIMING_DISPLACED	14
@@ -155,15 +157,23 @@ struct timing_record {
 	uint64_t last;		/* time of an exit that is in no bucket yet, and 1; 0: none */
 	/* Where each group is in the frames; 0: it was not given; see give_group. */
 	uint32_t group[TIMING_GROUPS];
+	uint64_t slot;		/* address of the slot's entry that was taken last; 0: none */
 };
 
 /* The code, and where in it displacements are, to: */
 extern const uint8_t timing_code[], timing_code_end[];
-extern const uint16_t timing_holes[], timing_holes_end[];		/* control.frames */
-extern const uint16_t timing_slot_holes[], timing_slot_holes_end[];	/* the first return slot */
+extern const uint16_t timing_frames_holes[], timing_frames_holes_end[];	/* control.frames */
 extern const uint16_t timing_table_holes[], timing_table_holes_end[];	/* their table */
+extern const uint16_t timing_gate_holes[], timing_gate_holes_end[];		/* control.gate */
+/*
+ * Where distances are: from an entry of the table to its slot, and from where timing_return
+ * comes back to, to the record in the entry.
+ */
+extern const uint16_t timing_slot_holes[], timing_slot_holes_end[];
+extern const uint16_t timing_entry_holes[], timing_entry_holes_end[];
 extern const uint8_t timing_enter[], timing_enter_fast[], timing_leave[], timing_unwind[];
-extern const uint8_t timing_count[], timing_take[], timing_return[];
+extern const uint8_t timing_count[], timing_take[], timing_take_fast[];
+extern const uint8_t timing_return[], timing_return_counted[];
 /* The same for functions of Go, where R14 is the goroutine: see go.h. */
 extern const uint8_t timing_enter_go[], timing_leave_go[];
 

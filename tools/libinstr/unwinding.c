@@ -208,18 +208,18 @@ static void emit_return_cie(struct emit *emit)
 /*
  * Return slots: the function has returned to one, and its caller goes on where the slot's
  * entry of the table says, with the stack as it is. The processor may also be inside: the
- * slot makes room on the stack, and gives back all but the return address.
+ * slot pushes the return address, makes room on the stack, and gives that back.
  */
 static void emit_returns(struct emit *emit, int64_t cie, const struct instr_plan *plan)
 {
-
 	static const uint8_t rsp[] = {
 		DW_OP_breg7, 0,
-		DW_OP_breg16, 0, DW_OP_lit31, DW_OP_and, DW_OP_dup,
-		DW_OP_lit0 + SLOT_ROOM_AT, DW_OP_gt, DW_OP_const1u, SLOT_ROOM, DW_OP_mul,
-		DW_OP_swap, DW_OP_lit0 + SLOT_BACK_AT, DW_OP_gt, DW_OP_const1u,
-		SLOT_ROOM - 8, DW_OP_mul, DW_OP_minus,
-		DW_OP_plus,
+		DW_OP_breg16, 0, DW_OP_lit31, DW_OP_and,
+		DW_OP_dup, DW_OP_lit0 + SLOT_PUSHED_AT, DW_OP_gt, DW_OP_lit8, DW_OP_mul,
+		DW_OP_over, DW_OP_lit0 + SLOT_ROOM_AT, DW_OP_gt,
+		DW_OP_pick, 2, DW_OP_lit0 + SLOT_BACK_AT, DW_OP_gt,
+		DW_OP_minus, DW_OP_const1u, SLOT_ROOM, DW_OP_mul, DW_OP_plus,
+		DW_OP_swap, DW_OP_drop, DW_OP_plus,
 	};
 	static const uint8_t entry[] = { DW_OP_const1s, (uint8_t)-INSTR_SLOT_LEN, DW_OP_and,
 					 DW_OP_deref };
