@@ -6,6 +6,8 @@
 
 #include "exits.h"
 
+#include <elf.h>
+#include <gnu/libc-version.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,7 +194,8 @@ static bool nameless_are(enum instr_way way, bool by_slot, enum instr_reason rea
 	for (size_t i = 0; i < 3; i++) {
 		const struct instr_plan_site *site = instr_plan_place(plan, i);
 
-		if (text.funcs->func[place[i].func].source == INSTR_FROM_EH_FRAME)
+		if (text.funcs->func[place[i].func].vaddr + (uint64_t)__executable_start !=
+		    x_nameless[2])
 			nr += site->by_slot == by_slot && site->reason == reason;
 	}
 	instr_plan_destroy(plan);
@@ -204,6 +207,86 @@ static void functions_that_end_in_one_place_return_to_slots(void)
 	CHECK(nameless_are(INSTR_WAY_AUTO, true, INSTR_REASON_NONE));
 	CHECK(nameless_are(INSTR_WAY_SLOT, true, INSTR_REASON_NONE));
 	CHECK(nameless_are(INSTR_WAY_RETURN, false, INSTR_REASON_SHARED));
+}
+
+/* Names of this program, and of what it imports, that a runtime is to be known by. */
+__attribute__((used)) static const char x_name_that_runtimes_have[1];
+__attribute__((used)) static const char *x_imports(void)
+{
+	return gnu_get_libc_version();
+}
+
+/* Makes this program one where @old, wherever it stands, is @name. */
+static bool rename_symbol(struct scratch *scratch, const char *old, const char *name)
+{
+	uint8_t *end = scratch->bytes + scratch->len, *at = scratch->bytes;
+
+	if (strlen(name) > strlen(old))
+		return false;
+	while ((at = memmem(at, (size_t)(end - at), old, strlen(old) + 1)))
+		memcpy(at, name, strlen(name) + 1);
+	return scratch_write(scratch, scratch->bytes, scratch->len);
+}
+
+enum shape {
+	WHOLE,
+	STRIPPED,	/* only the loader's table is there */
+	STATIC,		/* and stripped: nothing is */
+};
+
+static void reshape(struct scratch *scratch, enum shape shape)
+{
+	Elf64_Ehdr *head = (Elf64_Ehdr *)scratch->bytes;
+	Elf64_Phdr *segment = (Elf64_Phdr *)(scratch->bytes + head->e_phoff);
+
+	if (shape != WHOLE)
+		head->e_shoff = head->e_shnum = 0;
+	for (size_t i = 0; shape == STATIC && i < head->e_phnum; i++) {
+		if (segment[i].p_type == PT_INTERP || segment[i].p_type == PT_DYNAMIC)
+			segment[i].p_type = PT_NULL;
+	}
+}
+
+/* How functions are timed where @old is called @name. */
+static void check_renamed(const char *old, const char *name, enum shape shape,
+			  enum instr_reason reason)
+{
+	struct scratch scratch;
+
+	close_file();
+	if (!CHECK(scratch_read(&scratch, "/proc/self/exe")))
+		exit(1);
+	reshape(&scratch, shape);
+	if (!CHECK(rename_symbol(&scratch, old, name)) || !CHECK(open_file(scratch.path)))
+		exit(1);
+	printf("# %s: %s, %u\n", old, name, shape);
+	CHECK(nameless_are(INSTR_WAY_AUTO, !reason, reason));
+	/* Where none is left there is no plan. */
+	CHECK(nameless_are(INSTR_WAY_SLOT, true, INSTR_REASON_NONE) == !reason);
+	CHECK(nameless_are(INSTR_WAY_RETURN, false, INSTR_REASON_SHARED));
+	scratch_exit(&scratch);
+}
+
+static void runtimes_look_up_return_addresses(void)
+{
+	static const char *const names[] = {
+		"caml_frametable", "camlA__frametable", "_ZN2v87Isolate3New", "gHotSpotVMStructs",
+		"mono_jit_init",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		check_renamed("x_name_that_runtimes_have", names[i], WHOLE, INSTR_REASON_RUNTIME);
+		check_renamed("gnu_get_libc_version", names[i], STRIPPED, INSTR_REASON_RUNTIME);
+	}
+	check_renamed("gnu_get_libc_version", "camlA__frame", STRIPPED, INSTR_REASON_NONE);
+}
+
+static void unwinders_are_known_by_their_names(void)
+{
+	check_renamed("gnu_get_libc_version", "_dl_find_object", STRIPPED, INSTR_REASON_UNWINDER);
+	check_renamed("gnu_get_libc_version", "dl_iterate_phdr", STRIPPED, INSTR_REASON_UNWINDER);
+	check_renamed("gnu_get_libc_version", "dl_iterate_phdr", WHOLE, INSTR_REASON_NONE);
+	check_renamed("gnu_get_libc_version", "", STATIC, INSTR_REASON_UNWINDER);
 }
 
 static void bytes_are_instructions_or_not(void)
@@ -722,6 +805,8 @@ int main(int argc, char **argv)
 	RUN(functions_may_have_no_exits);
 	RUN(indirect_jumps_leave_or_stay);
 	RUN(landing_pads_are_code);
+	RUN(runtimes_look_up_return_addresses);
+	RUN(unwinders_are_known_by_their_names);
 	close_file();
 	RUN(exits_of_gcc_are_known);
 	RUN(exits_of_gcc_fixed_are_known);

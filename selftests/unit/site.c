@@ -176,6 +176,17 @@ static void short_functions_trap(void)
 	CHECK(trap(INSTR_REASON_SHORT));
 }
 
+static void what_nobody_comes_to_is_left_alone(void)
+{
+	plan_hex(0xcc, "31c0" "c3" "0100000000000000" "c3");
+	CHECK(trap(INSTR_REASON_SHORT));
+	plan_hex(0xcc, "31c0" "c3" "90" "0100000000000000" "c3");
+	CHECK(trap(INSTR_REASON_SHORT));
+	/* To behind the return, where the jump ends at the latest. */
+	plan_hex(0xcc, "31c0" "7401" "c3" "b801000000" "c3");
+	CHECK(jump("e9cccccccc", 5));
+}
+
 static void padding_is_taken(void)
 {
 	plan_at(0xcc, 0, "31c0" "c3" "0f1f440000" "55", 3, 8);
@@ -352,6 +363,7 @@ int main(void)
 	RUN(calls_stay_calls);
 	RUN(calls_behind_are_left_alone);
 	RUN(short_functions_trap);
+	RUN(what_nobody_comes_to_is_left_alone);
 	RUN(padding_is_taken);
 	RUN(neighbours_are_not_touched);
 	RUN(loops_trap);

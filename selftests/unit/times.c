@@ -492,6 +492,30 @@ static void coroutines_that_move(void)
 	});
 }
 
+static int nr_begun;
+
+/* Returns nowhere. */
+TIMED void timed_begin(void)
+{
+	nr_begun++;
+	timed_yield(0);
+	abort();
+}
+
+/* As those who lay out stacks by hand do: what it begins with is not called. */
+static void stacks_that_begin_with_no_return_address(void)
+{
+	const struct instr_times before = times_of("timed_yield");
+
+	make_coroutines(stacks[0], sizeof(stacks[0]));
+	there[0].uc_mcontext.gregs[REG_RIP] = (greg_t)timed_begin;
+	*(uint64_t *)there[0].uc_mcontext.gregs[REG_RSP] = 0;
+	alarm(20);
+	timed_resume(0);
+	alarm(0);
+	CHECK(nr_begun == 1 && times_of("timed_yield").calls == before.calls + 1);
+}
+
 /* ---- Go ------------------------------------------------------------------------ */
 
 /* With what a goroutine begins; @guard: below that a stack is too small. */
@@ -876,6 +900,7 @@ int main(void)
 	RUN(threads_that_are_cancelled);
 	RUN(coroutines);
 	RUN(coroutines_that_move);
+	RUN(stacks_that_begin_with_no_return_address);
 	RUN(stacks_that_are_copied);
 	RUN(goroutines_have_callers_of_their_own);
 	RUN(tail_calls);

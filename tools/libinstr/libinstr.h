@@ -167,6 +167,8 @@ enum instr_reason {
 	INSTR_REASON_STACK,	/* of Go: there may be no room on the stack */
 	INSTR_REASON_CALLED,	/* nothing says that a return address is on its stack */
 	INSTR_REASON_CALLER,	/* it looks at where it returns to, or may return twice */
+	INSTR_REASON_RUNTIME,	/* whoever calls it may look at where it returns to, see runtime.h */
+	INSTR_REASON_UNWINDER,	/* it may have an unwinder that is not known by its names, too */
 	INSTR_REASON_EXITS,	/* from here on: not all of its exits are known, see exits.h */
 	INSTR_REASON_MAX = INSTR_REASON_EXITS + 32,
 };

@@ -64,6 +64,8 @@ const char *instr_reason_text(enum instr_reason reason)
 		[INSTR_REASON_STACK] = "its stack may have no room left (Go, with no check before it)",
 		[INSTR_REASON_CALLED] = "nothing says that it is called",
 		[INSTR_REASON_CALLER] = "it looks at who called it, or may return twice",
+		[INSTR_REASON_RUNTIME] = "its runtime looks up return addresses (OCaml, V8, the JVM, Mono)",
+		[INSTR_REASON_UNWINDER] = "its unwinder may be its own, and has no names",
 		[INSTR_REASON_SHARED] = "it ends in another function's text",
 	};
 

@@ -4,8 +4,8 @@
  *
  * A function may return to one if its return address lies on top of its stack when it is
  * entered, which its frame description says, and if what that address is does not matter to
- * it: it does not load it. The dynamic loader looks whose code it is called by; for a function that tail calls
- * it, it does so too.
+ * it: it does not load it. The dynamic loader looks whose code it is called by; for a function
+ * that tail calls it, it does so too. And it must not matter to who calls it.
  */
 
 #include "returns.h"
@@ -17,6 +17,7 @@
 #include "file.h"
 #include "insn.h"
 #include "pointer.h"
+#include "runtime.h"
 #include "timing.h"
 
 _Static_assert(TIMING_SLOT_RETURN == INSTR_SLOT_RETURN &&
@@ -155,13 +156,15 @@ enum instr_reason returns_check(const struct returns *returns, struct cfi *cfi, 
 
 	if (!frame || frame->start != in->vaddr || cfi_stack(cfi, in->vaddr) != CFI_ENTRY)
 		return INSTR_REASON_CALLED;
+	if (returns->none)
+		return returns->none;
 	return func_looks(returns, func) || code_looks(returns, cfi, in) ?
 	       INSTR_REASON_CALLER : INSTR_REASON_NONE;
 }
 
 /* ---- files ---------------------------------------------------------------------- */
 
-int returns_init(struct returns *returns, const struct instr_file *file,
+int returns_init(struct returns *returns, struct instr_file *file,
 		 const struct func_table *funcs, struct instr_err *err)
 {
 	struct import *import = NULL;
@@ -169,6 +172,8 @@ int returns_init(struct returns *returns, const struct instr_file *file,
 	int code = imports_read(file, &import, &nr, err);
 
 	*returns = (struct returns){ .file = file, .funcs = funcs };
+	if (!code)
+		returns->none = runtime_reason(file, funcs, import, nr);
 	for (size_t i = 0; i < nr && !code; i++) {
 		const char *name = import_name(file, import[i].symbol);
 

@@ -26,13 +26,14 @@ void returns_emit(struct emit *emit, uint64_t nr, int64_t returns, int64_t table
 
 /* Which functions of a file can't have one, for what they do with return addresses. */
 struct returns {
-	const struct instr_file *file;
+	struct instr_file *file;
 	const struct func_table *funcs;
 	uint64_t *slot;		/* vaddrs: of pointers to such functions */
 	size_t nr;
+	enum instr_reason none;	/* why no function can: see runtime.h */
 };
 
-int returns_init(struct returns *returns, const struct instr_file *file,
+int returns_init(struct returns *returns, struct instr_file *file,
 		 const struct func_table *funcs, struct instr_err *err);
 void returns_exit(struct returns *returns);
 

@@ -67,6 +67,13 @@ static bool entry_is_dead(const struct entry *entry, size_t i)
 	return i && insn_is_terminal(&entry->insn[i - 1]);
 }
 
+/* Nobody comes there, as far as is known; tables of GHC lie in its functions. */
+static bool may_be_data(const struct entry *entry, const struct insn *insn, uint64_t at)
+{
+	return !is_padding(insn) && entry_is_dead(entry, entry->nr) &&
+	       !(at < INSTR_SITE_MAX && entry->targets >> at & 1);
+}
+
 /* Why the instruction at @at can't be displaced too. */
 static enum instr_reason entry_refuses(const struct entry *entry, const struct insn *insn,
 				       uint64_t at)
@@ -74,6 +81,8 @@ static enum instr_reason entry_refuses(const struct entry *entry, const struct i
 	if (entry->next < at + insn->len)
 		return INSTR_REASON_NEIGHBOUR;
 	if (at >= entry->size && !is_padding(insn))
+		return INSTR_REASON_SHORT;
+	if (may_be_data(entry, insn, at))
 		return INSTR_REASON_SHORT;
 	if (insn->kind == INSN_BREAKPOINT && at < entry->size &&
 	    !entry_is_dead(entry, entry->nr))
@@ -509,8 +518,8 @@ void site_plan(const struct site_text *text, size_t func, struct instr_plan_site
 
 	if (!site_begin(text, (struct instr_place){ func, 0 }, &entry, site))
 		return;
-	entry_decode(text, &entry);
 	entry_find_targets(&entry);
+	entry_decode(text, &entry);
 	site_choose_patch(text, &entry, site);
 	site_end(text, &entry, site);
 }
@@ -523,8 +532,8 @@ void site_plan_inside(const struct site_text *text, struct instr_place place,
 	if (!site_begin(text, place, &entry, site))
 		return;
 	entry.reach = reach;
-	entry_decode(text, &entry);
 	entry.targets = targets;
+	entry_decode(text, &entry);
 	site_choose_patch(text, &entry, site);
 	site_end(text, &entry, site);
 }

@@ -8,6 +8,7 @@
 #include "symbol.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdalign.h>
 #include <stdio.h>
 
@@ -228,18 +229,23 @@ int symbols_read(struct instr_file *file, struct symbol **ret, size_t *nr,
 	return 0;
 }
 
+/* The name of @symbol, if it begins as @name does: there may be a million, and few begin alike. */
+static const char *name_like(const struct symbol_table *table, const Elf64_Sym *symbol,
+			     const char *name)
+{
+	if (symbol->st_name >= table->names_len || table->names[symbol->st_name] != *name)
+		return NULL;
+	return file_string(table->names, table->names_len, symbol->st_name);
+}
+
 /* The first symbol called @name, of @type unless that is -1. */
 static bool table_find(const struct symbol_table *table, const char *name, int type,
 		       uint64_t *vaddr)
 {
 	for (uint64_t i = 0; i < table->nr; i++) {
 		const Elf64_Sym *symbol = &table->symbol[i];
-		const char *is;
+		const char *is = name_like(table, symbol, name);
 
-		/* There may be a million, and few begin alike. */
-		if (symbol->st_name >= table->names_len || table->names[symbol->st_name] != *name)
-			continue;
-		is = file_string(table->names, table->names_len, symbol->st_name);
 		if ((type >= 0 && ELF64_ST_TYPE(symbol->st_info) != type) ||
 		    symbol->st_shndx == SHN_UNDEF || !symbol->st_value || !is || strcmp(is, name))
 			continue;
@@ -265,4 +271,23 @@ bool symbol_find_object(struct instr_file *file, const char *name, uint64_t *vad
 bool symbol_find_value(struct instr_file *file, const char *name, uint64_t *vaddr)
 {
 	return find(file, name, -1, vaddr);
+}
+
+static bool table_matches(const struct symbol_table *table, const char *pattern)
+{
+	for (uint64_t i = 0; i < table->nr; i++) {
+		const char *name = name_like(table, &table->symbol[i], pattern);
+
+		if (name && !fnmatch(pattern, name, 0))
+			return true;
+	}
+	return false;
+}
+
+bool symbol_matches(struct instr_file *file, const char *pattern)
+{
+	struct symbol_table table;
+
+	return (dynamic_table(file, &table) && table_matches(&table, pattern)) ||
+	       (best_static_table(file, &table) && table_matches(&table, pattern));
 }

@@ -26,5 +26,7 @@ int symbols_read(struct instr_file *file, struct symbol **ret, size_t *nr,
 bool symbol_find_object(struct instr_file *file, const char *name, uint64_t *vaddr);
 /* The first symbol of that name, whatever it is. */
 bool symbol_find_value(struct instr_file *file, const char *name, uint64_t *vaddr);
+/* Is there one whose name @pattern matches, of the file's own or imported? */
+bool symbol_matches(struct instr_file *file, const char *pattern);
 
 #endif

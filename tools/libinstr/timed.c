@@ -252,6 +252,15 @@ static bool set_by_slot(size_t func, struct instr_plan_site *site)
 	return fits_cell(site);
 }
 
+/* Of why its exits are not known and why it has no slot: the latter if no function has one. */
+static enum instr_reason why_refused(const struct timed *timed, enum instr_reason why,
+				     enum instr_reason reason)
+{
+	if (timed->way == INSTR_WAY_RETURN)
+		return why;
+	return why && reason != timed->returns.none ? why : reason;
+}
+
 /* @why it is not measured by its exits; INSTR_REASON_NONE: nobody has tried. */
 static int add_by_slot(struct timed *timed, size_t func, enum instr_reason why,
 		       struct instr_err *err)
@@ -260,7 +269,7 @@ static int add_by_slot(struct timed *timed, size_t func, enum instr_reason why,
 	struct instr_plan_site site;
 
 	if (timed->way == INSTR_WAY_RETURN || reason)
-		return push_refused(timed, func, why ? why : reason, err);
+		return push_refused(timed, func, why_refused(timed, why, reason), err);
 	site_plan(timed->text, func, &site);
 	if (site.how != INSTR_HOW_REFUSED && !set_by_slot(func, &site)) {
 		site_plan_trap(timed->text, (struct instr_place){ func, 0 }, INSTR_REASON_INSN,

@@ -789,7 +789,7 @@ timing_take:
 	ret
 .Ltake_missed:
 	mov	4 * 8(%rsp), %rcx
-	and	$-256, %rcx
+	xor	%cl, %cl
 	movzbl	TIMING_DISPLACED(%rcx), %edx
 	lea	-TIMING_MISSED_LEN(%rcx,%rdx), %rcx
 	mov	%rcx, 4 * 8(%rsp)
@@ -817,6 +817,9 @@ take_search:
 .Ltake_again:
 	FRAMES	6f
 	mov	(%r10), %rdi
+	/* What a stack begins with may have none; and that is an entry that has none yet. */
+	test	%rdi, %rdi
+	jz	8f
 	lea	(%rdi,%r8,8), %edx
 	imul	$TIMING_HASH, %edx, %edx
 	shr	$(32 - TIMING_SLOT_BITS), %edx
@@ -838,7 +841,7 @@ take_search:
 	and	$RETURN_MASK, %edx
 	dec	%r9d
 	jnz	1b
-	lock incq HEAD_MISSED - 1(%rsi)
+8:	lock incq HEAD_MISSED - 1(%rsi)
 	cmp	%eax, %eax
 	jmp	6f
 	/* What is a slot already is in no table. */
