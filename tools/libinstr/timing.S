@@ -851,7 +851,7 @@ take_search:
 	lock cmpxchg %r8, TIMING_RETURN_RECORD(%rcx,%rdx)
 	jmp	1b
 4:	mov	-TO_BLOCK(%r10), %rsi
-	and	$-256, %rsi
+	xor	%sil, %sil
 	movzbl	TIMING_DISPLACED(%rsi), %eax
 	add	%rax, %rsi
 	mov	%rsi, TIMING_RETURN_BODY(%rcx,%rdx)
