@@ -28,14 +28,14 @@ NONGNU = "/usr/lib/x86_64-linux-gnu/libunwind.so.8"
 class Program:
     """name: also that of the file, up to a colon; files: instrumented beside it;
     status: how it ends; ends: exits that some of its functions have; own: those that its
-    own have, and no others, beside returns; windows: of few of their calls it is not
-    seen that the stack is unwound (MISSED); lines: a pattern of those that are compared, of its output;
+    own have, and no others, beside returns; left: how many of their calls are not ended
+    when it is; lines: a pattern of those that are compared, of its output;
     alone: nothing can be preloaded;
     whole: in an emulated machine, too, all files are instrumented;
     hidden: files of which the tool instruments what unwinds, unasked;
     slots: return slots don't break it."""
 
-    def __init__(self, name, files, *args, status=0, ends=(), own=(), windows=False, env=None,
+    def __init__(self, name, files, *args, status=0, ends=(), own=(), left=None, env=None,
                  needs=(), lines=b"", alone=False, whole=False, hidden=(), slots=True):
         self.name = " ".join((name, *args))
         self.path = os.path.join(TARGETS, name.partition(":")[0])
@@ -44,7 +44,7 @@ class Program:
         self.status = status
         self.ends = ends
         self.own = own
-        self.windows = windows
+        self.left = left
         self.env = env or {}
         self.needs = (self.path, *needs)
         self.lines = re.compile(lines)
@@ -55,11 +55,7 @@ class Program:
 
     def own_kinds(self):
         """All ends that its own functions may seem to have."""
-        return {"return", "inside", *self.own, *(MISSED if self.windows else ())}
-
-    def most_missed(self):
-        """Of its calls: one in a hundred handlers that throw, and main()."""
-        return 10 + 200 // float(os.environ["INSTR_SCALE"])
+        return {"return", "inside", *self.own}
 
     def missing(self):
         """What it needs that is not here, or None."""
@@ -90,10 +86,6 @@ def nongnu(name, *args, files=CXX, **kwargs):
 
 
 ABORTS = -signal.SIGABRT
-# Where a handler throws while a function is entered, or left, there are single instructions
-# between a call that is counted, its frame, and the chain of those; and before an exit. Such a
-# call seems to go on, until something else is entered in its place.
-MISSED = ("inside", "thread", "longjmp")
 
 PROGRAMS = [
     Program("exceptions", CXX, "faults", ends=("exception",), whole=True),
@@ -130,8 +122,8 @@ PROGRAMS = [
     Program("processes", C),
     Program("heirs", CXX),
     Program("storm", CXX, ends=("exception",)),
-    Program("alarms", CXX, ends=("exception",), own=("exception", "thread"), windows=True),
-    llvm("alarms:llvm", own=("exception", "thread"), windows=True),
+    Program("alarms", CXX, ends=("exception",), own=("exception", "thread"), left=1),
+    llvm("alarms:llvm", own=("exception", "thread"), left=1),
     Program("panics", RUST, status=101, env={"RUST_BACKTRACE": "1"},
             lines=rb"^\d|panicked|panics::"),
     static("jumps-musl", ends=("longjmp",)),

@@ -687,6 +687,64 @@ static void fork_children_return(void)
 	CHECK(child > 0 && waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 3);
 }
 
+/* ---- steps -------------------------------------------------------------------- */
+
+#define TRAP_FLAG 0x100
+
+static sigjmp_buf step_jump;
+static long steps, steps_most;
+
+static TIMED void step_stop(void)
+{
+	KEEP;
+}
+
+/* SIGUSR2: from here on each instruction is a step; those from timed_leaf on count. */
+static void on_step(int signal, siginfo_t *info, void *context)
+{
+	greg_t *reg = ((ucontext_t *)context)->uc_mcontext.gregs;
+
+	if (signal == SIGUSR2)
+		reg[REG_EFL] |= TRAP_FLAG;
+	else if (info->si_code != TRAP_TRACE)
+		CHECK(host_trap(signal, info, context));
+	else if (reg[REG_RIP] == (greg_t)step_stop)
+		reg[REG_EFL] &= ~TRAP_FLAG;
+	else if ((steps || reg[REG_RIP] == (greg_t)timed_leaf) && steps++ == steps_most)
+		siglongjmp(step_jump, 1);
+}
+
+/* False: it came back before there were so many. */
+static bool leave_leaf_after(long nr)
+{
+	steps = 0;
+	steps_most = nr;
+	if (sigsetjmp(step_jump, 1))
+		return true;
+	raise(SIGUSR2);
+	timed_leaf(1);
+	step_stop();
+	return false;
+}
+
+/* Wherever it is that a handler doesn't go back: a call has one exit, or neither is counted. */
+static void exits_at_each_step(void)
+{
+	const struct sigaction action = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
+	long nr = 0;
+
+	sigaction(SIGTRAP, &action, NULL);
+	sigaction(SIGUSR2, &action, NULL);
+	while (leave_leaf_after(nr)) {
+		timed_caller(1);
+		if (!CHECK(times_of("timed_leaf").exits[INSTR_EXIT_INSIDE] == 0))
+			printf("# after %ld steps\n", nr);
+		nr++;
+	}
+	CHECK(nr > 100);
+	host_handle_traps();
+}
+
 /* ---- signals ------------------------------------------------------------------ */
 
 static volatile unsigned long handled;
@@ -907,5 +965,6 @@ int main(void)
 	RUN(fork_children_return);
 	RUN(signal_storm);
 	RUN(returns_are_counted);
+	RUN(exits_at_each_step);
 	return tap_done();
 }

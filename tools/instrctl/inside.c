@@ -138,7 +138,8 @@ void inside_add(struct inside *inside, const void *blocks, size_t len)
 
 	for (size_t at = 0; at + sizeof(frame) <= len; at += sizeof(frame)) {
 		memcpy(&frame, (const uint8_t *)blocks + at, sizeof(frame));
-		if (frame.record)
+		/* Without a time it is not counted yet. */
+		if (frame.record && frame.time)
 			add_frame(inside, &frame);
 	}
 }

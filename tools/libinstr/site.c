@@ -372,17 +372,19 @@ static bool in_rseq(const struct site_text *text, uint64_t vaddr, uint64_t len)
 static enum instr_reason refuse_place(const struct site_text *text,
 				      const struct instr_func *func, uint64_t at)
 {
-	struct boundary boundary;
-	uint64_t from = func->vaddr - text->vaddr;
-
-	if (func->vaddr < text->vaddr || from >= text->len)
+	if (func->vaddr < text->vaddr || func->vaddr - text->vaddr >= text->len)
 		return INSTR_REASON_SEGMENT;
 	if (func->is_signal_frame)
 		return INSTR_REASON_SIGNAL_FRAME;
-	if (at && (at >= func->size ||
-		   boundary_find(text->bytes + from, text->len - from, at, &boundary)))
-		return INSTR_REASON_BOUNDARY;
-	return INSTR_REASON_NONE;
+	return at && at >= func->size ? INSTR_REASON_BOUNDARY : INSTR_REASON_NONE;
+}
+
+static bool place_is_boundary(const struct site_text *text, struct instr_place place)
+{
+	uint64_t from = text->funcs->func[place.func].vaddr - text->vaddr;
+	struct boundary boundary;
+
+	return !boundary_find(text->bytes + from, text->len - from, place.at, &boundary);
 }
 
 static enum instr_reason refuse_insn(const struct site_text *text, struct entry *entry)
@@ -545,6 +547,10 @@ void site_plan_trap(const struct site_text *text, struct instr_place place,
 
 	if (!site_begin(text, place, &entry, site))
 		return;
+	if (place.at && !place_is_boundary(text, place)) {
+		site_refuse(site, INSTR_REASON_BOUNDARY);
+		return;
+	}
 	write_trap(site, reason);
 	site_end(text, &entry, site);
 }

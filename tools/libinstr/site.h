@@ -44,7 +44,7 @@ bool site_is_go(const struct site_text *text, size_t func);
 void site_plan(const struct site_text *text, size_t func, struct instr_plan_site *site);
 
 /*
- * The same at another instruction of a function. @targets: where it may branch to, bits
+ * The same at another instruction of a function, known to be one. @targets: where it may branch to, bits
  * for offsets from @place. @reach: as many bytes at least are displaced, though the patch
  * may be shorter: nobody comes to the rest but from @place.
  */

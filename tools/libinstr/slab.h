@@ -42,7 +42,7 @@ void slab_take_cell(const struct instr_plan *plan, struct instr_plan_site *site,
  * Whoever changes what block.c, far.c, gate.c, iterate.S, lookup.S, reloc.c, returns.c, timing.S
  * or unwinding.c emit, or where, changes this.
  */
-#define SLAB_LAYOUT_VERSION 25
+#define SLAB_LAYOUT_VERSION 26
 
 /* In the slab's first page: the gate, behind the descriptor, and timing_code. */
 #define SLAB_GATE_AT	64

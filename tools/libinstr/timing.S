@@ -184,18 +184,19 @@ timing_code:
 .Lcaller\@:
 	mov	%rdx, FRAME_CALLER(%rcx)
 	mov	%rdi, FRAME_ADDRESS(%rcx)
-	movq	$0, FRAME_CALLEES(%rcx)
+	xor	%edx, %edx
+	mov	%rdx, FRAME_CALLEES(%rcx)
+	mov	%rdx, FRAME_TIME(%rcx)
+	mov	%rcx, THREAD_INNER(%rsi)
+	mov	%rax, FRAME_RECORD(%rcx)
 	mov	%rax, %rdi
 	CLOCK	%rax
-	mov	%rax, FRAME_TIME(%rcx)
 	mov	THREAD_LANE(%rsi), %rdx
-	/* Whoever is interrupted and doesn't come back is counted if it has a frame. */
 	shl	$TIMING_RECORD_BITS, %rdx
 	jz	.Llocked\@
 	incq	RECORD_CALLS(%rdi,%rdx)
 .Lcounted\@:
-	mov	%rdi, FRAME_RECORD(%rcx)
-	mov	%rcx, THREAD_INNER(%rsi)
+	mov	%rax, FRAME_TIME(%rcx)
 
 	.pushsection .rodata, 1
 .Lshared\@:
@@ -384,13 +385,15 @@ timing_leave:
 	jne	.Lleave_unwound
 .Lleave_innermost:
 	mov	FRAME_CALLER(%rcx), %rax
-	mov	%rax, THREAD_INNER(%rsi)
+	mov	%rax, %rdi
 .Lleave_frame:
-	movq	$0, FRAME_RECORD(%rcx)
-	incq	RECORD_EXITS(%r8)
 	sub	FRAME_TIME(%rcx), %r9
 	jb	.Lleave_early
 .Lleave_time:
+	movq	$0, FRAME_TIME(%rcx)
+	incq	RECORD_EXITS(%r8)
+	movq	$0, FRAME_RECORD(%rcx)
+	mov	%rdi, THREAD_INNER(%rsi)
 	mov	FRAME_CALLEES(%rcx), %rdx
 	test	%rax, %rax
 	jz	.Lleave_outermost
@@ -432,6 +435,7 @@ timing_leave:
 /* A coroutine came back, perhaps to another thread: whose callee it is nobody knows. */
 .Lleave_foreign:
 	mov	FRAME_CALLER(%rcx), %rax
+	mov	THREAD_INNER(%rsi), %rdi
 	jmp	.Lleave_frame
 .Lleave_shared:
 	call	find_sure
@@ -460,7 +464,7 @@ leave_sure:
 	dec	%rdi
 	call	reap_deeper
 1:	mov	%rax, THREAD_INNER(%rsi)
-2:	mov	$-1, %edi
+2:	or	$-1, %edi
 	jmp	end_frame
 	/* The thread goes on where this goroutine called; where nobody did this frame stands there. */
 3:	test	%rax, %rax
@@ -488,7 +492,7 @@ timing_unwind:
 .Lunwind_known:
 	FRAMES	.Lunwind_out
 	lea	BEHIND(6)(%rsp), %rdi
-	FIND
+	call	find
 	call	find_sure
 	call	reap_deeper
 	CLOCK	%rax
@@ -533,7 +537,7 @@ reap_deeper:
 	call	is_own
 	jae	1f
 	call	reap_own
-	movq	$0, THREAD_EVENT(%rsi)
+	andq	$0, THREAD_EVENT(%rsi)
 1:	ret
 
 /* The same, where RDI is on that stack: there may be more that ended the same way. */
@@ -580,7 +584,7 @@ reap_here:
 	call	reap_own
 1:	CLOCK	%r9
 	call	reap_frame
-	movq	$0, THREAD_EVENT(%rsi)
+	andq	$0, THREAD_EVENT(%rsi)
 	cmp	%rcx, THREAD_INNER(%rsi)
 	jne	2f
 	mov	FRAME_CALLER(%rcx), %rax
@@ -589,7 +593,7 @@ reap_here:
 	POP	%rax
 	ret
 
-/* Ends the frame RCX of the thread RSI, which nobody returned from, by time R9. */
+/* Ends the frame RCX of the thread RSI, which nobody returned from, by time R9. Changes RDX. */
 reap_frame:
 	PUSH	%rax
 	PUSH	%rdi
@@ -597,37 +601,69 @@ reap_frame:
 	push	%r9
 	mov	FRAME_RECORD(%rcx), %r8
 	test	%r8, %r8
-	jz	2f
+	jz	4f
 	mov	THREAD_LANE(%rsi), %rax
 	shl	$TIMING_RECORD_BITS, %rax
 	add	%rax, %r8
 	mov	FRAME_TIME(%rcx), %rax
+	test	%rax, %rax
+	jz	5f
 	/* Another thread's, which had the same stack. */
-	mov	$TIMING_THREAD_END, %edi
+1:	mov	$TIMING_THREAD_END, %edi
 	cmp	THREAD_BORN(%rsi), %rax
 	cmovb	THREAD_BORN(%rsi), %r9
-	jb	1f
+	jb	3f
 	mov	$TIMING_LONGJMP, %edi
 	cmpq	$0, THREAD_EVENT(%rsi)
-	je	1f
+	je	3f
 	cmp	THREAD_WHEN(%rsi), %rax
-	ja	1f
+	ja	3f
 	mov	THREAD_WHEN(%rsi), %r9
 	mov	THREAD_EVENT(%rsi), %rdi
 	dec	%edi
-1:	call	end_frame
-2:	pop	%r9
+3:	call	end_frame
+4:	pop	%r9
 	pop	%r8
 	POP	%rdi
 	POP	%rax
 	ret
+	/*
+	 * It was being entered, or left, when a handler came that didn't go back. Its call is
+	 * counted, and its exit is not, if more are inside than its callers.
+	 */
+5:	push	%r10
+	mov	FRAME_RECORD(%rcx), %r10
+	mov	RECORD_CALLS(%r8), %rax
+	sub	RECORD_EXITS(%r8), %rax
+	mov	%rcx, %rdi
+6:	mov	FRAME_ADDRESS(%rdi), %rdx
+	mov	FRAME_CALLER(%rdi), %rdi
+	/* What is written there may be anything: not for ever. */
+	test	%rdi, %rdi
+	jz	7f
+	cmp	FRAME_ADDRESS(%rdi), %rdx
+	jae	7f
+	cmp	FRAME_RECORD(%rdi), %r10
+	jne	6b
+	dec	%rax
+	jmp	6b
+7:	pop	%r10
+	test	%rax, %rax
+	jle	8f
+	cmpq	$0, THREAD_EVENT(%rsi)
+	cmovne	THREAD_WHEN(%rsi), %r9
+	mov	%r9, %rax
+	mov	%rax, FRAME_TIME(%rcx)
+	jmp	1b
+8:	andq	$0, FRAME_RECORD(%rcx)
+	jmp	4b
 
 /*
  * One exit, of the kind EDI, or -1: by a return. All of it behind the frame's end: a thread may
  * be killed in between, and what is there of frames then is counted once more.
  */
 .macro COUNT_EXIT lock:vararg
-	movq	$0, FRAME_RECORD(%rcx)
+	andq	$0, FRAME_RECORD(%rcx)
 	\lock incq RECORD_EXITS(%r8)
 	test	%edi, %edi
 	js	.Lreturned\@
@@ -886,7 +922,7 @@ leave_by_tail_call:
 	PUSH	%rdi
 	push	%r9
 	CLOCK	%r9
-	FIND
+	call	find
 	call	find_sure
 	test	%rcx, %rcx
 	jz	2f
@@ -1112,7 +1148,7 @@ find_caller:
 	mov	%rdx, THREAD_INNER(%rsi)
 	POP	%rax
 	ret
-4:	movq	$0, THREAD_INNER(%rsi)
+4:	andq	$0, THREAD_INNER(%rsi)
 	POP	%rax
 	ret
 

@@ -142,7 +142,8 @@ struct timing_page {
 
 struct timing_frame {
 	uint64_t record;	/* address; 0: nothing was entered here */
-	uint64_t time;		/* when; in ticks of the time stamp counter, as all times are */
+	/* When, in ticks of the time stamp counter, as all times are; 0: it is entered, or left. */
+	uint64_t time;
 	uint64_t callees;	/* the time spent in timed ones */
 	uint64_t caller;	/* address of its frame; 0: none */
 	uint64_t address;	/* where the return address lies */

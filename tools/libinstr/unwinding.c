@@ -451,6 +451,14 @@ static size_t cell_fde_at(const struct instr_plan_site *site)
 	return (CELL_CODE_AT + site->block_len + ENTRY_ALIGN - 1) & ~(size_t)(ENTRY_ALIGN - 1);
 }
 
+static bool block_fits_cell(const struct instr_plan_site *site)
+{
+	return site->block_len <= sizeof(((struct instr_cell *)NULL)->code);
+}
+
+/* More than any block that fits can have of rows; what is longer than a cell is dropped. */
+#define CELL_MOST 4096
+
 size_t unwind_cell_len(const struct instr_plan_site *site)
 {
 	static const struct machine machine = { .shards = 1 };
@@ -460,7 +468,7 @@ size_t unwind_cell_len(const struct instr_plan_site *site)
 	struct emit code = { .bytes = block, .position = 1 << 20 };
 	struct emit measure = { .len = cell_fde_at(site) };
 
-	if (site->block_len > sizeof(((struct instr_cell *)NULL)->code))
+	if (!block_fits_cell(site))
 		return SIZE_MAX;
 	block_emit(&code, site, &nowhere);
 	emit_block(&measure, site, 0, 0, block);
@@ -473,16 +481,20 @@ void unwind_fill_cell(const struct instr_plan *plan, const struct instr_plan_sit
 	int64_t position = site->block - (int64_t)CELL_CODE_AT;
 	int32_t site_at = (int32_t)((int64_t)site->offset - position - (int64_t)CELL_SITE_AT);
 	uint16_t fde_at = (uint16_t)cell_fde_at(site);
-	struct emit emit = { .bytes = cell, .len = fde_at, .position = position };
+	uint8_t filled[CELL_MOST];
+	struct emit emit = { .bytes = filled, .len = fde_at, .position = position };
 
 	memcpy(cell + CELL_SITE_AT, &site_at, sizeof(site_at));
 	memcpy(cell + UNWIND_RECORD, &site->record, sizeof(site->record));
 	if (site->by_slot)
 		cell[TIMING_DISPLACED] = (uint8_t)(CELL_CODE_AT + site->displaced_at);
-	if (unwind_cell_len(site) > UNWIND_RECORD)
+	if (!block_fits_cell(site))
+		return;
+	emit_block(&emit, site, place_cie(plan), position, cell + CELL_CODE_AT);
+	if (emit.len > UNWIND_RECORD)
 		return;
 	memcpy(cell + UNWIND_OF_CELL, &fde_at, sizeof(fde_at));
-	emit_block(&emit, site, place_cie(plan), position, cell + CELL_CODE_AT);
+	memcpy(cell + fde_at, filled + fde_at, emit.len - fde_at);
 }
 
 /* ---- routines ----------------------------------------------------------------- */
