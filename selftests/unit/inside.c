@@ -166,8 +166,8 @@ static void addresses_at_the_end_of_the_world(void)
 static void half_a_frame_is_none(void)
 {
 	struct timing_frame frame[2] = {
-		{ .record = TIMES_A + 3 * RECORD_LEN, .address = 64 },
-		{ .record = TIMES_A + 3 * RECORD_LEN, .address = 64 },
+		{ .record = TIMES_A + 3 * RECORD_LEN, .address = 64, .time = 1 },
+		{ .record = TIMES_A + 3 * RECORD_LEN, .address = 64, .time = 1 },
 	};
 	uint64_t fs_base[] = { FS_LIVE };
 	void *exact = malloc(2 * sizeof(*frame) - 1);
@@ -182,9 +182,20 @@ static void half_a_frame_is_none(void)
 	free(exact);
 }
 
+/* It is being entered, or left. */
+static void what_has_no_time_is_none(void)
+{
+	begin();
+	set_thread(0, FS_GONE, 0, 0);
+	add_one(TIMES_A + 3 * RECORD_LEN, 64, 0);
+	CHECK(sum_ended() == 0);
+	add_one(TIMES_A + 3 * RECORD_LEN, 64, 1);
+	CHECK(sum_ended() == 1);
+}
+
 static void without_slabs_or_threads(void)
 {
-	const struct timing_frame frame = { .record = TIMES_A, .address = 64 };
+	const struct timing_frame frame = { .record = TIMES_A, .address = 64, .time = 1 };
 
 	begin();
 	inside_init(&inside, NULL, 0, thread, NULL, 0);
@@ -288,6 +299,7 @@ int main(void)
 	RUN(records_that_are_none_are_left_alone);
 	RUN(addresses_at_the_end_of_the_world);
 	RUN(half_a_frame_is_none);
+	RUN(what_has_no_time_is_none);
 	RUN(without_slabs_or_threads);
 	RUN(anything_may_be_in_memory);
 	RUN(no_more_is_settled_than_is_left_over);

@@ -379,12 +379,15 @@ static enum instr_reason refuse_place(const struct site_text *text,
 	return at && at >= func->size ? INSTR_REASON_BOUNDARY : INSTR_REASON_NONE;
 }
 
+/* What is not in the text is refused for that. */
 static bool place_is_boundary(const struct site_text *text, struct instr_place place)
 {
-	uint64_t from = text->funcs->func[place.func].vaddr - text->vaddr;
+	const struct instr_func *func = &text->funcs->func[place.func];
+	uint64_t from = func->vaddr - text->vaddr;
 	struct boundary boundary;
 
-	return !boundary_find(text->bytes + from, text->len - from, place.at, &boundary);
+	return !place.at || func->vaddr < text->vaddr || from >= text->len ||
+	       !boundary_find(text->bytes + from, text->len - from, place.at, &boundary);
 }
 
 static enum instr_reason refuse_insn(const struct site_text *text, struct entry *entry)
@@ -544,15 +547,14 @@ void site_plan_trap(const struct site_text *text, struct instr_place place,
 		    enum instr_reason reason, struct instr_plan_site *site)
 {
 	struct entry entry;
+	bool begun = site_begin(text, place, &entry, site);
 
-	if (!site_begin(text, place, &entry, site))
-		return;
-	if (place.at && !place_is_boundary(text, place)) {
+	if (!place_is_boundary(text, place)) {
 		site_refuse(site, INSTR_REASON_BOUNDARY);
-		return;
+	} else if (begun) {
+		write_trap(site, reason);
+		site_end(text, &entry, site);
 	}
-	write_trap(site, reason);
-	site_end(text, &entry, site);
 }
 
 void site_trap_annex(struct instr_plan_site *site, enum instr_reason reason)
