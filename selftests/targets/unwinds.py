@@ -28,8 +28,8 @@ NONGNU = "/usr/lib/x86_64-linux-gnu/libunwind.so.8"
 class Program:
     """name: also that of the file, up to a colon; files: instrumented beside it;
     status: how it ends; ends: exits that some of its functions have; own: those that its
-    own have, and no others, beside returns; left: how many of their calls are not ended
-    when it is; lines: a pattern of those that are compared, of its output;
+    own have, and no others, beside returns; left: how many of their calls, at most, have
+    not ended when it does; lines: a pattern of those that are compared, of its output;
     alone: nothing can be preloaded;
     whole: in an emulated machine, too, all files are instrumented;
     hidden: files of which the tool instruments what unwinds, unasked;
