@@ -240,7 +240,7 @@ static long storm_size(void)
 {
 	const char *size = getenv("INSTR_STORM");
 
-	return size ? atol(size) : 64;
+	return size ? atol(size) : 32;
 }
 
 struct churn {
