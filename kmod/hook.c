@@ -423,15 +423,8 @@ static struct hook_probe hook_probes[] = {
 		  .post_handler = after_detour } },
 };
 
-/* To switch them on and off takes longer than many a session does. */
-#define IDLE_JIFFIES	(3 * HZ)
-
-static void hook_idle(struct work_struct *work);
-
 static DEFINE_MUTEX(hook_lock);
-static DECLARE_DELAYED_WORK(hook_idle_work, hook_idle);
 static int hook_users;
-static bool hook_on;
 
 /* All at once: each call waits until nobody is in one any more. */
 static void hook_probes_disable(void)
@@ -506,36 +499,25 @@ int instr_hook_get(void)
 	int err = 0;
 
 	mutex_lock(&hook_lock);
-	if (!hook_on)
+	if (!hook_users)
 		err = hook_enable();
-	hook_on = !err;
-	hook_users += !err;
+	if (!err)
+		hook_users++;
 	mutex_unlock(&hook_lock);
 	return err;
-}
-
-static void hook_idle(struct work_struct *work)
-{
-	mutex_lock(&hook_lock);
-	if (hook_on && !hook_users) {
-		hook_disable();
-		hook_on = false;
-	}
-	mutex_unlock(&hook_lock);
 }
 
 void instr_hook_put(void)
 {
 	mutex_lock(&hook_lock);
 	if (!--hook_users)
-		mod_delayed_work(system_long_wq, &hook_idle_work, IDLE_JIFFIES);
+		hook_disable();
 	mutex_unlock(&hook_lock);
 }
 
 /* Behind the wait they are about to return, or have come to where they go on. */
 void instr_hook_exit(void)
 {
-	flush_delayed_work(&hook_idle_work);
 	wait_var_event(&hook_ends, !atomic_read(&hook_ends));
 	synchronize_rcu_tasks();
 }
