@@ -12,11 +12,12 @@
 #include "emit.h"
 #include "func.h"
 
-/* Behind where in a slot the return address is pushed, and RSP is SLOT_ROOM lower, and back. */
-#define SLOT_PUSHED_AT	6
+/*
+ * A slot pushes the return address at INSTR_SLOT_RETURN, RSP becomes SLOT_ROOM lower at
+ * SLOT_ROOM_AT, and at TIMING_SLOT_LEFT what it was.
+ */
 #define SLOT_ROOM	120
 #define SLOT_ROOM_AT	12
-#define SLOT_BACK_AT	22
 
 /*
  * Emits slot number @nr. @returns: position of timing_return, or of timing_return_counted;

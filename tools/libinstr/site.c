@@ -369,10 +369,15 @@ static bool in_rseq(const struct site_text *text, uint64_t vaddr, uint64_t len)
 
 /* ---- planning --------------------------------------------------------------- */
 
+static bool func_is_in_text(const struct site_text *text, const struct instr_func *func)
+{
+	return func->vaddr >= text->vaddr && func->vaddr - text->vaddr < text->len;
+}
+
 static enum instr_reason refuse_place(const struct site_text *text,
 				      const struct instr_func *func, uint64_t at)
 {
-	if (func->vaddr < text->vaddr || func->vaddr - text->vaddr >= text->len)
+	if (!func_is_in_text(text, func))
 		return INSTR_REASON_SEGMENT;
 	if (func->is_signal_frame)
 		return INSTR_REASON_SIGNAL_FRAME;
@@ -386,7 +391,7 @@ static bool place_is_boundary(const struct site_text *text, struct instr_place p
 	uint64_t from = func->vaddr - text->vaddr;
 	struct boundary boundary;
 
-	return !place.at || func->vaddr < text->vaddr || from >= text->len ||
+	return !place.at || !func_is_in_text(text, func) ||
 	       !boundary_find(text->bytes + from, text->len - from, place.at, &boundary);
 }
 

@@ -164,7 +164,7 @@ struct timing_record {
 /* The code, and where in it displacements are, to: */
 extern const uint8_t timing_code[], timing_code_end[];
 extern const uint16_t timing_frames_holes[], timing_frames_holes_end[];	/* control.frames */
-extern const uint16_t timing_table_holes[], timing_table_holes_end[];	/* their table */
+extern const uint16_t timing_table_holes[], timing_table_holes_end[];	/* that of return slots */
 extern const uint16_t timing_gate_holes[], timing_gate_holes_end[];		/* control.gate */
 /*
  * Where distances are: from an entry of the table to its slot, and from where timing_return

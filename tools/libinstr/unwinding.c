@@ -215,9 +215,9 @@ static void emit_returns(struct emit *emit, int64_t cie, const struct instr_plan
 	static const uint8_t rsp[] = {
 		DW_OP_breg7, 0,
 		DW_OP_breg16, 0, DW_OP_lit31, DW_OP_and,
-		DW_OP_dup, DW_OP_lit0 + SLOT_PUSHED_AT, DW_OP_gt, DW_OP_lit8, DW_OP_mul,
+		DW_OP_dup, DW_OP_lit0 + INSTR_SLOT_RETURN, DW_OP_gt, DW_OP_lit8, DW_OP_mul,
 		DW_OP_over, DW_OP_lit0 + SLOT_ROOM_AT, DW_OP_gt,
-		DW_OP_pick, 2, DW_OP_lit0 + SLOT_BACK_AT, DW_OP_gt,
+		DW_OP_pick, 2, DW_OP_lit0 + TIMING_SLOT_LEFT, DW_OP_gt,
 		DW_OP_minus, DW_OP_const1u, SLOT_ROOM, DW_OP_mul, DW_OP_plus,
 		DW_OP_swap, DW_OP_drop, DW_OP_plus,
 	};
